@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import PlainValidator, Field, PlainSerializer, StringConstraints
 
 _DURATION = re.compile(r"(?P<number>\d+)(?P<unit>ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -46,9 +46,9 @@ def parse_duration(value: object) -> float:
     return int(match["number"]) * _SECONDS[match["unit"]]
 
 
-Network4 = Annotated[IPv4Network, BeforeValidator(parse_network, json_schema_input_type=str), PlainSerializer(str)]
-Address4 = Annotated[IPv4Address, BeforeValidator(parse_address, json_schema_input_type=str), PlainSerializer(str)]
-Seconds = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=str)]
+Network4 = Annotated[IPv4Network, PlainValidator(parse_network, json_schema_input_type=str), PlainSerializer(str)]
+Address4 = Annotated[IPv4Address, PlainValidator(parse_address, json_schema_input_type=str), PlainSerializer(str)]
+Seconds = Annotated[float, PlainValidator(parse_duration, json_schema_input_type=str)]
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 MacAddress = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
 VlanId = Annotated[int, Field(ge=1, le=4094)]
