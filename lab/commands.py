@@ -1,0 +1,145 @@
+"""What `make lab`, `make lab-down` and their siblings do."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lab import engine, inventory, project, report, simulator, toolset
+from lab.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pulumi import automation
+
+DURATIONS = {"boot": "LAB_BOOT", "install": "LAB_INSTALL", "reboot": "LAB_REBOOT"}
+"""Simulated waits and the variables that change them (Go durations, default 1s)."""
+
+
+class LabError(RuntimeError):
+    """The lab cannot do what was asked; the message says what to do."""
+
+
+def say(text: str) -> None:
+    """Print a line at once, so that a long step is not mistaken for a hang."""
+    print(text, flush=True)
+
+
+@contextmanager
+def exclusive(layout: Layout) -> Iterator[None]:
+    """Hold the lab for one command; a second one is told so at once."""
+    layout.prepare()
+    with layout.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(
+                f"another lab command is running on {layout.state}; wait for it or end it"
+            ) from None
+        yield
+
+
+def prepare(layout: Layout) -> automation.Stack:
+    """Get tools, project directory and running nodes; return the stack, free of an interrupted run's traces."""
+    machines = inventory.parse_nodes(os.environ.get("LAB_NODES") or inventory.DEFAULT)
+    say(f"== tools (cache: {toolset.cache_directory()})")
+    tools = toolset.collect()
+    project.link_tools(layout, tools.binaries)
+    project.assemble(layout, machines, tools.chart)
+    toolset.install_plugins(layout.pulumi_home, tools)
+    say("\n== parts\n" + tools.table())
+    document = inventory.simulator_document(
+        machines,
+        str(layout.nodes),
+        {name: str(tools.binaries[name]) for name in toolset.SIMULATED_BY},
+        {key: os.environ.get(variable, "1s") for key, variable in DURATIONS.items()},
+    )
+    started = simulator.start(layout, tools.binaries["talos-sim"], document)
+    say(f"\n== {len(machines)} simulated nodes {'started' if started else 'already running'}")
+    stack = engine.open_stack(layout)
+    for line in engine.recover(layout, stack):
+        say(line)
+    return stack
+
+
+def up(layout: Layout) -> int:
+    """Run the whole main job and show what came of it."""
+    with exclusive(layout):
+        stack = prepare(layout)
+        say("\n== pulumi up")
+        began = time.monotonic()
+        result = stack.up(on_output=say, show_secrets=False, color=_color())
+        say(f"== pulumi up took {time.monotonic() - began:.1f} s\n")
+        outputs = result.outputs
+        client = report.Client(layout, outputs["kubeconfig"].value)
+        passed = report.show(client, len(outputs["nodes"].value), _requested(outputs), say)
+    say(_closing(layout) if passed else "\nThe lab is up, but not every check passed (see FAIL above).")
+    return 0 if passed else 1
+
+
+def _requested(outputs: automation.OutputMap) -> str:
+    return str(outputs["requestedAddresses"].value["/".join(report.INGRESS)])
+
+
+def _closing(layout: Layout) -> str:
+    return f"""
+The lab is up. Use it:
+  eval "$(make -s lab-env)"       # KUBECONFIG, TALOSCONFIG and PATH; writes two 0600 files below {layout.state.name}/access
+  kubectl get pods --all-namespaces
+  talosctl --nodes 127.0.10.11 services
+  make lab-preview                # a change of the program or of Pulumi.lab.yaml, shown first
+  make lab                        # again: nothing changes
+  make lab-down                   # ends it and removes its state"""
+
+
+def preview(layout: Layout) -> int:
+    """Show what `make lab` would change."""
+    with exclusive(layout):
+        stack = prepare(layout)
+        stack.preview(on_output=say, diff=True, color=_color())
+    return 0
+
+
+def destroy(layout: Layout) -> int:
+    """Run `pulumi destroy` on the lab; the nodes stay, wiped and in maintenance mode."""
+    with exclusive(layout):
+        prepare(layout).destroy(on_output=say, show_secrets=False, color=_color())
+    return 0
+
+
+def environment(layout: Layout) -> int:
+    """Write the credentials that were asked for (0600) and print the shell lines that use them."""
+    with exclusive(layout):
+        if not layout.stack_file.exists():
+            raise LabError("there is no lab; `make lab` makes one")
+        outputs = engine.open_stack(layout).outputs()
+    if "kubeconfig" not in outputs:
+        raise LabError("the lab has no cluster yet; `make lab` makes one")
+    layout.access.mkdir(mode=0o700, exist_ok=True)
+    for name in ("kubeconfig", "talosconfig"):
+        project.write_private(layout.access / name, str(outputs[name].value))
+        say(f"export {name.upper()}='{layout.access / name}'")
+    say(f"export PATH='{layout.tools}':\"$PATH\"")
+    return 0
+
+
+def down(layout: Layout) -> int:
+    """End every process of the lab and remove its state."""
+    if not layout.state.exists():
+        say("there is no lab")
+        return 0
+    with exclusive(layout):
+        ran = simulator.stop(layout)
+        shutil.rmtree(layout.state)
+    say("lab stopped, its state is removed" if ran else "the lab was not running; its state is removed")
+    return 0
+
+
+def _color() -> str:
+    return "always" if sys.stdout.isatty() else "never"

@@ -1,0 +1,112 @@
+"""The nodes of the lab: what LAB_NODES asks for, as stack config and as machines of the simulator."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+DEFAULT = "3+2"
+MAX_CONTROL_PLANES = 7
+MAX_WORKERS = 90
+_COUNTS = re.compile(r"(\d+)(?:\+(\d+))?")
+
+
+class InventoryError(ValueError):
+    """LAB_NODES cannot be read."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One simulated machine and the node that it becomes."""
+
+    name: str
+    role: str
+    number: int
+    """Last part of its final address; in maintenance mode it answers in 127.0.110.0/24."""
+
+    @property
+    def address(self) -> str:
+        """Address of the configured node."""
+        return f"127.0.10.{self.number}"
+
+    @property
+    def maintenance_address(self) -> str:
+        """Address that DHCP gave it before it was configured."""
+        return f"127.0.110.{self.number}"
+
+    @property
+    def lan_address(self) -> str:
+        """Address on VLAN 50; nothing listens there, the simulator only reports it."""
+        return f"10.0.50.{self.number}"
+
+    @property
+    def mac(self) -> str:
+        """Locally administered MAC address."""
+        return f"02:00:00:00:10:{self.number:02x}"
+
+
+def parse_nodes(text: str) -> tuple[Machine, ...]:
+    """Return the machines for `3+2` (control planes + workers), `3` or `1`."""
+    match = _COUNTS.fullmatch(text.strip())
+    control_planes, workers = (int(match[1]), int(match[2] or 0)) if match else (0, 0)
+    if not 1 <= control_planes <= MAX_CONTROL_PLANES or workers > MAX_WORKERS:
+        raise InventoryError(
+            f"LAB_NODES={text!r} must be CONTROL_PLANES or CONTROL_PLANES+WORKERS, for example 3+2, "
+            f"with 1 to {MAX_CONTROL_PLANES} control planes and up to {MAX_WORKERS} workers",
+        )
+    return (
+        *(Machine(f"cp{n}", "controlplane", 10 + n) for n in range(1, control_planes + 1)),
+        *(Machine(f"w{n}", "worker", 20 + n) for n in range(1, workers + 1)),
+    )
+
+
+def stack_document(base: dict[str, Any], machines: tuple[Machine, ...]) -> dict[str, Any]:
+    """Return the lab's stack file with its nodes replaced by these machines."""
+    document = deepcopy(base)
+    document["config"]["homelab:cluster"]["nodes"] = [_node(machine) for machine in machines]
+    return document
+
+
+def _node(machine: Machine) -> dict[str, Any]:
+    return {
+        "name": machine.name,
+        "role": machine.role,
+        "address": machine.address,
+        "maintenanceAddress": machine.maintenance_address,
+        "lanAddress": machine.lan_address,
+        "interface": {"mac": machine.mac},
+        "disk": "/dev/vda",
+    }
+
+
+def simulator_document(
+    machines: tuple[Machine, ...],
+    state: str,
+    binaries: dict[str, str],
+    durations: dict[str, str],
+) -> dict[str, Any]:
+    """Return the simulator's configuration (`lab/sim/README.md`)."""
+    return {
+        "stateDir": state,
+        "binaries": binaries,
+        "durations": durations,
+        "machines": [
+            {
+                "id": machine.name,
+                "address": machine.maintenance_address,
+                "mac": machine.mac,
+                "links": [{"name": "eth0", "mac": machine.mac}],
+                "disks": [
+                    {
+                        "path": "/dev/vda",
+                        "size": 32 << 30,
+                        "serial": f"lab-{machine.name}",
+                        "model": "lab disk",
+                    }
+                ],
+            }
+            for machine in machines
+        ],
+    }

@@ -1,0 +1,99 @@
+"""Start and stop the node simulator, one detached process that owns everything it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.layout import Layout
+
+START_LIMIT = 60.0
+STOP_LIMIT = 30.0
+
+
+class SimulatorError(RuntimeError):
+    """The simulator did not start or stop; the message is its own last line."""
+
+
+def start(layout: Layout, binary: Path, document: dict[str, Any]) -> bool:
+    """Run the simulator with this configuration; return False if it runs with just that already."""
+    text = json.dumps(document, indent=2)
+    if running(layout) is not None:
+        if layout.simulator_config.read_text() == text:
+            return False
+        stop(layout)
+    layout.simulator_config.write_text(text)
+    layout.nodes.mkdir(mode=0o700, exist_ok=True)
+    _spawn(layout, binary)
+    return True
+
+
+def _spawn(layout: Layout, binary: Path) -> None:
+    read, write = os.pipe()
+    with layout.simulator_log.open("ab") as log, os.fdopen(read, "rb") as ready:
+        start_of_log = log.tell()
+        process = subprocess.Popen(
+            [binary, "--config", layout.simulator_config],
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=log,
+            start_new_session=True,
+        )
+        os.close(write)
+        layout.simulator_pid.write_text(f"{process.pid} {_start_time(process.pid)}\n")
+        if ready.readline().strip() != b"ready":
+            process.wait(START_LIMIT)
+            layout.simulator_pid.unlink(missing_ok=True)
+            said = layout.simulator_log.read_bytes()[start_of_log:].decode(errors="replace").strip()
+            raise SimulatorError(
+                f"the node simulator did not start: {said or f'exit code {process.returncode}'}"
+            )
+
+
+def running(layout: Layout) -> int | None:
+    """Return the process id of the lab's simulator, None if it does not run.
+
+    The start time guards against a number that another process got in the meantime.
+    """
+    try:
+        pid, started = layout.simulator_pid.read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    return int(pid) if _start_time(int(pid)) == started else None
+
+
+def _start_time(pid: int) -> str | None:
+    """Field 22 of /proc/PID/stat: clock ticks since boot; None for a process that ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def stop(layout: Layout) -> bool:
+    """End the simulator and all that it started; return whether it ran."""
+    pid = running(layout)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        limit = time.monotonic() + STOP_LIMIT
+        while running(layout) is not None:
+            if time.monotonic() > limit:
+                os.kill(pid, signal.SIGKILL)  # its children die with it
+            _reap(pid)
+            time.sleep(0.05)
+    layout.simulator_pid.unlink(missing_ok=True)
+    return pid is not None
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # started by an earlier command
+        return
