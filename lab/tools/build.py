@@ -1,0 +1,139 @@
+"""Building one tool from its Go module, or copying one directory out of it, into the cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.tools import cache, golang, versions
+from lab.tools.refusal import refused_module
+from lab.tools.specs import LAB, Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.tools.processes import Children
+
+_TAIL_LINES = 12
+
+
+class BuildError(Exception):
+    """A tool could not be built; the text names it, the cause and the repair."""
+
+
+@dataclass(slots=True)
+class Builder:
+    """Builds tools with one Go toolchain.
+
+    Attributes:
+        go: The `go` program.
+        children: Where child processes are kept, so that an interrupt can end them.
+        parallel: How many compilers one build may run.
+    """
+
+    go: Path
+    children: Children
+    parallel: int
+    _refused: dict[str, str] = field(default_factory=dict)
+
+    def build(self, spec: Spec, log: Path) -> float:
+        """Put `spec` into the cache and return the processor seconds it took.
+
+        Raises:
+            BuildError: the download was refused or the build failed.
+            StoppedError: the run was interrupted.
+        """
+        target = cache.entry(spec)
+        log.unlink(missing_ok=True)
+        with cache.publishing(target) as temporary:
+            seconds = (
+                self._copy(spec, temporary, log) if spec.directory else self._compile(spec, temporary, log)
+            )
+        if not spec.version:
+            cache.drop_old_own_builds(target)
+        return seconds
+
+    def _compile(self, spec: Spec, temporary: Path, log: Path) -> float:
+        flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in spec.variables)])
+        tags = [f"-tags={spec.tags}"] if spec.tags else []
+        argv = [
+            "build",
+            "-v",
+            f"-p={self.parallel}",
+            *tags,
+            f"-ldflags={flags}",
+            "-o",
+            str(temporary),
+            spec.package,
+        ]
+        seconds = self._go(spec, argv, log)
+        check_version(spec, temporary)
+        return seconds
+
+    def _copy(self, spec: Spec, temporary: Path, log: Path) -> float:
+        seconds = self._go(spec, ["mod", "download", "-json", spec.package], log)
+        text = log.read_text(encoding="utf-8")
+        module = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        shutil.copytree(Path(module["Dir"]) / spec.directory, temporary)
+        for path in [temporary, *temporary.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o200)
+        return seconds
+
+    def _go(self, spec: Spec, argv: list[str], log: Path) -> float:
+        # Once a module of this graph was refused, its next tools use only what is here: each exact version
+        # is asked for once in a run.
+        env = golang.environment(dict(os.environ), offline=spec.module_dir in self._refused)
+        ended = self.children.run([self.go, *argv], LAB / spec.module_dir, env, log)
+        if ended.code == 0:
+            return ended.cpu_seconds
+        text = log.read_text(encoding="utf-8", errors="replace")
+        module = refused_module(text)
+        if module is None:
+            raise BuildError(f"{spec.title}: build failed, see {log}\n{_tail(text)}")
+        self._refused.setdefault(spec.module_dir, module)
+        raise BuildError(f"{spec.title}: the download of {module} was refused; {spec.by_hand}")
+
+
+def _tail(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.strip().splitlines()[-_TAIL_LINES:])
+
+
+def check_version(spec: Spec, binary: Path) -> None:
+    """Run a fresh binary once.
+
+    Raises:
+        BuildError: it does not run, or reports another version than the pinned one.
+    """
+    if spec.accepts is None:
+        return
+    found = reported(spec, binary)
+    if found is None or found != versions.parse(spec.version):
+        raise BuildError(f"{spec.title}: the built program reports version {found}")
+
+
+def reported(spec: Spec, binary: Path) -> versions.Version | None:
+    """Return the version that `binary` reports, None where it does not run or says nothing of the kind."""
+    try:
+        answer = subprocess.run(
+            [binary, *spec.version_args],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=30,
+            env=quiet(os.environ),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return versions.parse(answer.stdout) if answer.returncode == 0 else None
+
+
+def quiet(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which a version command asks no network and writes nothing to the home."""
+    ours = {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_HOME": str(cache.root() / "pulumi-home")}
+    return dict(inherited) | ours

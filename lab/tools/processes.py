@@ -1,0 +1,93 @@
+"""Child processes of a run, each in its own group: an interrupt ends whole builds and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_POLL_SECONDS = 0.1
+_GRACE_SECONDS = 5.0
+
+
+class StoppedError(Exception):
+    """The run was interrupted while this child ran or before it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended: its exit code and the processor seconds of it and its own children."""
+
+    code: int
+    cpu_seconds: float
+
+
+@dataclass(slots=True)
+class Children:
+    """The children of one run."""
+
+    stopped: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _pids: set[int] = field(default_factory=set)
+
+    def run(self, argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str], log: Path) -> Ended:
+        """Run one child to its end, with stdout and stderr appended to `log`.
+
+        Raises:
+            StoppedError: `stop` was called.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            with self._lock:
+                if self.stopped.is_set():
+                    raise StoppedError
+                child = subprocess.Popen(
+                    argv,
+                    cwd=cwd,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+                self._pids.add(child.pid)
+            ended = self._wait(child)
+        if self.stopped.is_set():
+            raise StoppedError
+        return ended
+
+    def _wait(self, child: subprocess.Popen[bytes]) -> Ended:
+        while True:
+            # Reaping and signalling exclude each other: a reaped pid may already belong to somebody else.
+            with self._lock:
+                pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+                if pid:
+                    self._pids.discard(pid)
+                    child.returncode = os.waitstatus_to_exitcode(status)
+                    return Ended(child.returncode, usage.ru_utime + usage.ru_stime)
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """End every child: SIGTERM to its group, SIGKILL to what is left after a few seconds."""
+        self.stopped.set()
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self._pids and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._lock:
+            for pid in self._pids:
+                try:
+                    os.killpg(pid, number)
+                except ProcessLookupError:
+                    continue

@@ -1,0 +1,171 @@
+"""The table of tools: what each is, where it comes from, and which versions fit.
+
+`mise.toml` in the repository's root repeats the pins for people who use it; a test keeps both in step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lab.tools.versions import Range, minor
+
+LAB: Final = Path(__file__).resolve().parent.parent
+
+GO_MINIMUM: Final = (1, 26, 1)
+GO_WHEEL: Final = "1.26.6"
+
+_KUBERNETES: Final = "v1.36.3"
+_CILIUM: Final = "v1.20.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One tool.
+
+    Attributes:
+        name: File name of the binary, also its name on PATH.
+        module_dir: Directory of the Go module to build in, relative to `lab/`.
+        package: Go package of the binary; for a copied directory, the Go module that holds it.
+        version: Pinned version with a leading `v`; empty for the lab's own programs, known by a digest of
+            their sources.
+        accepts: Versions that fit on PATH; None where the tool is never taken from PATH.
+        version_args: Arguments that make the tool print its version.
+        variables: String variables set by the linker.
+        tags: Build tags.
+        directory: Directory of the module to copy instead of building a binary.
+        optional: Only provided when asked for by name.
+    """
+
+    name: str
+    module_dir: str
+    package: str
+    version: str = ""
+    accepts: Range | None = None
+    version_args: tuple[str, ...] = ("--version",)
+    variables: tuple[tuple[str, str], ...] = ()
+    tags: str = ""
+    directory: str = ""
+    optional: bool = False
+
+    @property
+    def title(self) -> str:
+        """Name and version as shown to people."""
+        return f"{self.name} {self.version or '(own source)'}"
+
+    @property
+    def by_hand(self) -> str:
+        """What a person can do where the module proxy refuses."""
+        if self.accepts is None:
+            return "make the Go module reachable (GOPROXY) and run again"
+        return f"install {self.name} {self.accepts} on PATH"
+
+
+def _kubernetes(name: str, accepts: Range, *version_args: str) -> Spec:
+    """Return the spec of a program of Kubernetes; Cilium's operator refuses an API server without version."""
+    version_package = "k8s.io/component-base/version"
+    major, number, _ = _KUBERNETES.removeprefix("v").split(".")
+    return Spec(
+        name=name,
+        module_dir="toolchain/cluster",
+        package=f"k8s.io/kubernetes/cmd/{name}",
+        version=_KUBERNETES,
+        accepts=accepts,
+        version_args=version_args or ("--version",),
+        variables=(
+            (f"{version_package}.gitVersion", _KUBERNETES),
+            (f"{version_package}.gitMajor", major),
+            (f"{version_package}.gitMinor", number),
+            (f"{version_package}.gitTreeState", "clean"),
+        ),
+    )
+
+
+def _own(name: str, module_dir: str) -> Spec:
+    return Spec(name=name, module_dir=module_dir, package=f"./cmd/{name}", version_args=())
+
+
+# In the order in which a run needs them: the first ones are built first.
+SPECS: Final[tuple[Spec, ...]] = (
+    Spec(
+        name="pulumi",
+        module_dir="toolchain/pulumi",
+        package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+        version="v3.259.0",
+        accepts=Range((3, 259, 0), (4, 0, 0)),
+        version_args=("version",),
+        variables=(("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", "v3.259.0"),),
+    ),
+    Spec(
+        name="talosctl",
+        module_dir="toolchain/talos",
+        package="github.com/siderolabs/talos/cmd/talosctl",
+        version="v1.13.0",
+        accepts=minor(1, 13),
+        version_args=("version", "--client", "--short"),
+    ),
+    _kubernetes("kube-apiserver", minor(1, 36)),
+    Spec(
+        name="etcd",
+        module_dir="toolchain/cluster",
+        package="go.etcd.io/etcd/server/v3",
+        version="v3.6.9",
+        accepts=minor(3, 6),
+    ),
+    _kubernetes("kubectl", Range((1, 35, 0), (1, 38, 0)), "version", "--client"),
+    _kubernetes("kube-controller-manager", minor(1, 36)),
+    _kubernetes("kube-scheduler", minor(1, 36)),
+    Spec(
+        name="kwok",
+        module_dir="toolchain/cluster",
+        package="sigs.k8s.io/kwok/cmd/kwok",
+        version="v0.8.0",
+        accepts=minor(0, 8),
+        variables=(("sigs.k8s.io/kwok/pkg/consts.Version", "v0.8.0"),),
+    ),
+    Spec(
+        name="helm",
+        module_dir="toolchain/cluster",
+        package="helm.sh/helm/v3/cmd/helm",
+        version="v3.22.0",
+        accepts=Range((3, 18, 0), (4, 0, 0)),
+        version_args=("version", "--short"),
+        variables=(("helm.sh/helm/v3/internal/version.version", "v3.22.0"),),
+    ),
+    Spec(
+        name="cilium-chart",
+        module_dir="toolchain/cluster",
+        package="github.com/cilium/cilium",
+        version=_CILIUM,
+        directory="install/kubernetes/cilium",
+    ),
+    Spec(
+        name="cilium-operator-generic",
+        module_dir="toolchain/cluster",
+        package="github.com/cilium/cilium/operator",
+        version=_CILIUM,
+        accepts=minor(1, 20),
+        variables=(("github.com/cilium/cilium/pkg/version.ciliumVersion", _CILIUM.removeprefix("v")),),
+        tags="osusergo,ipam_provider_operator",
+    ),
+    _own("talos-sim", "sim"),
+    _own("pulumi-resource-command", "plugins"),
+    _own("pulumi-resource-kubernetes", "plugins"),
+)
+
+BY_NAME: Final = {spec.name: spec for spec in SPECS}
+
+
+def select(names: list[str] | None) -> list[Spec]:
+    """Return the specs of `names` in build order; all that are not optional for None.
+
+    Raises:
+        ValueError: a name is not in the table.
+    """
+    if names is None:
+        return [spec for spec in SPECS if not spec.optional]
+    unknown = sorted(set(names) - set(BY_NAME))
+    if unknown:
+        raise ValueError(f"unknown tool {', '.join(unknown)}; known: {', '.join(BY_NAME)}")
+    return [spec for spec in SPECS if spec.name in names]
