@@ -11,15 +11,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lab import engine, inventory, project, report, simulator, toolset
-from lab.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pulumi import automation
 
+    from lab.layout import Layout
+
 DURATIONS = {"boot": "LAB_BOOT", "install": "LAB_INSTALL", "reboot": "LAB_REBOOT"}
 """Simulated waits and the variables that change them (Go durations, default 1s)."""
+
+
+CLOSING = """
+The lab is up. Use it:
+  eval "$(make -s lab-env)"       # KUBECONFIG, TALOSCONFIG, PATH (writes two 0600 files)
+  kubectl get pods --all-namespaces
+  talosctl --nodes 127.0.10.11 services
+  make lab-preview                # a change of the program or of Pulumi.lab.yaml, shown first
+  make lab                        # again: nothing changes
+  make lab-down                   # ends it and removes its state"""
 
 
 class LabError(RuntimeError):
@@ -46,8 +57,11 @@ def exclusive(layout: Layout) -> Iterator[None]:
 
 
 def prepare(layout: Layout) -> automation.Stack:
-    """Get tools, project directory and running nodes; return the stack, free of an interrupted run's traces."""
-    machines = inventory.parse_nodes(os.environ.get("LAB_NODES") or inventory.DEFAULT)
+    """Get tools, project directory and running nodes; return the stack, cleared of interrupted runs."""
+    machines = inventory.parse_nodes(
+        os.environ.get("LAB_NODES") or inventory.DEFAULT,
+        os.environ.get("LAB_SUBNET") or str(inventory.DEFAULT_SUBNET),
+    )
     say(f"== tools (cache: {toolset.cache_directory()})")
     tools = toolset.collect()
     project.link_tools(layout, tools.binaries)
@@ -79,23 +93,12 @@ def up(layout: Layout) -> int:
         outputs = result.outputs
         client = report.Client(layout, outputs["kubeconfig"].value)
         passed = report.show(client, len(outputs["nodes"].value), _requested(outputs), say)
-    say(_closing(layout) if passed else "\nThe lab is up, but not every check passed (see FAIL above).")
+    say(CLOSING if passed else "\nThe lab is up, but not every check passed (see FAIL above).")
     return 0 if passed else 1
 
 
 def _requested(outputs: automation.OutputMap) -> str:
     return str(outputs["requestedAddresses"].value["/".join(report.INGRESS)])
-
-
-def _closing(layout: Layout) -> str:
-    return f"""
-The lab is up. Use it:
-  eval "$(make -s lab-env)"       # KUBECONFIG, TALOSCONFIG and PATH; writes two 0600 files below {layout.state.name}/access
-  kubectl get pods --all-namespaces
-  talosctl --nodes 127.0.10.11 services
-  make lab-preview                # a change of the program or of Pulumi.lab.yaml, shown first
-  make lab                        # again: nothing changes
-  make lab-down                   # ends it and removes its state"""
 
 
 def preview(layout: Layout) -> int:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 DEFAULT = "3+2"
+DEFAULT_SUBNET = 10
+MAX_SUBNET = 99
 MAX_CONTROL_PLANES = 7
 MAX_WORKERS = 90
 _COUNTS = re.compile(r"(\d+)(?:\+(\d+))?")
@@ -24,17 +26,19 @@ class Machine:
     name: str
     role: str
     number: int
-    """Last part of its final address; in maintenance mode it answers in 127.0.110.0/24."""
+    """Last part of its addresses."""
+    subnet: int = DEFAULT_SUBNET
+    """Third part of its addresses: labs with different ones run side by side."""
 
     @property
     def address(self) -> str:
         """Address of the configured node."""
-        return f"127.0.10.{self.number}"
+        return f"127.0.{self.subnet}.{self.number}"
 
     @property
     def maintenance_address(self) -> str:
         """Address that DHCP gave it before it was configured."""
-        return f"127.0.110.{self.number}"
+        return f"127.0.{self.subnet + 100}.{self.number}"
 
     @property
     def lan_address(self) -> str:
@@ -44,11 +48,13 @@ class Machine:
     @property
     def mac(self) -> str:
         """Locally administered MAC address."""
-        return f"02:00:00:00:10:{self.number:02x}"
+        return f"02:00:00:00:{self.subnet:02x}:{self.number:02x}"
 
 
-def parse_nodes(text: str) -> tuple[Machine, ...]:
-    """Return the machines for `3+2` (control planes + workers), `3` or `1`."""
+def parse_nodes(text: str, subnet: str = str(DEFAULT_SUBNET)) -> tuple[Machine, ...]:
+    """Return the machines for `3+2` (control planes + workers), `3` or `1`, in 127.0.SUBNET.0/24."""
+    if not subnet.isdecimal() or not 1 <= int(subnet) <= MAX_SUBNET:
+        raise InventoryError(f"LAB_SUBNET={subnet!r} must be a number from 1 to {MAX_SUBNET}")
     match = _COUNTS.fullmatch(text.strip())
     control_planes, workers = (int(match[1]), int(match[2] or 0)) if match else (0, 0)
     if not 1 <= control_planes <= MAX_CONTROL_PLANES or workers > MAX_WORKERS:
@@ -57,15 +63,23 @@ def parse_nodes(text: str) -> tuple[Machine, ...]:
             f"with 1 to {MAX_CONTROL_PLANES} control planes and up to {MAX_WORKERS} workers",
         )
     return (
-        *(Machine(f"cp{n}", "controlplane", 10 + n) for n in range(1, control_planes + 1)),
-        *(Machine(f"w{n}", "worker", 20 + n) for n in range(1, workers + 1)),
+        *(Machine(f"cp{n}", "controlplane", 10 + n, int(subnet)) for n in range(1, control_planes + 1)),
+        *(Machine(f"w{n}", "worker", 20 + n, int(subnet)) for n in range(1, workers + 1)),
     )
 
 
 def stack_document(base: dict[str, Any], machines: tuple[Machine, ...]) -> dict[str, Any]:
-    """Return the lab's stack file with its nodes replaced by these machines."""
+    """Return the lab's stack file with its node network and nodes replaced by these machines'."""
     document = deepcopy(base)
-    document["config"]["homelab:cluster"]["nodes"] = [_node(machine) for machine in machines]
+    cluster = document["config"]["homelab:cluster"]
+    prefix = machines[0].address.rpartition(".")[0]
+    cluster["endpoint"] = {"vip": f"{prefix}.10"}
+    cluster["network"] |= {
+        "nodeCidr": f"{prefix}.0/24",
+        "gateway": f"{prefix}.1",
+        "nameservers": [f"{prefix}.1"],
+    }
+    cluster["nodes"] = [_node(machine) for machine in machines]
     return document
 
 

@@ -1,7 +1,7 @@
 """`python -m tests`: every check of the project, one printed stage after the other (`make test` calls it).
 
-Tools are built beside the stages that need none of them. A stage that fails does not keep the next from running;
-the exit code is 1 if any failed.
+Tools are built beside the stages that need none of them. A stage that fails does not keep the next from
+running; the exit code is 1 if any failed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ WITH_TOOLS = (
 def main(arguments: list[str]) -> int:
     """Run all stages, with `--fast` only those that need no tools; return 1 if any failed."""
     if arguments == ["--fast"]:
-        return 0 if all([run(stage).passed for stage in WITHOUT_TOOLS]) else 1
+        results = [run(stage) for stage in WITHOUT_TOOLS]
+        return 0 if all(result.passed for result in results) else 1
     builds = subprocess.Popen(TOOLS.command, cwd=ROOT)
     try:
         results = [run(stage) for stage in WITHOUT_TOOLS]
@@ -92,7 +93,8 @@ class Result:
 
     def __str__(self) -> str:
         """One line of the summary."""
-        return f"{'pass' if self.passed else 'FAIL'} {self.seconds:7.1f} s  {self.stage.name} {self.note}".rstrip()
+        verdict = "pass" if self.passed else "FAIL"
+        return f"{verdict} {self.seconds:7.1f} s  {self.stage.name} {self.note}".rstrip()
 
 
 def run(stage: Stage, process: subprocess.Popen[bytes] | None = None) -> Result:
