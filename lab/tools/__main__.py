@@ -1,10 +1,11 @@
-"""Get the named tools, or all of them: progress on stderr, a `NAME PATH` line for each on stdout."""
+"""Get the named tools, or all that the lab needs; progress on stderr, a line for each part on stdout."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from lab.tools.parts import provide
 from lab.tools.run import Interrupted, ToolsError, ensure
 from lab.tools.specs import BY_NAME
 
@@ -15,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(BY_NAME)}")
     names = parser.parse_args(arguments).names
     try:
-        paths = ensure(names or None)
+        lines = _named(names) if names else [str(part) for part in provide().parts()]
     except ValueError as error:
         print(f"tools: {error}", file=sys.stderr)
         return 2
@@ -24,9 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except Interrupted as interrupted:
         return 128 + interrupted.number
-    for name, path in paths.items():
-        print(f"{name} {path}")
+    print("\n".join(lines))
     return 0
+
+
+def _named(names: list[str]) -> list[str]:
+    return [f"{name} {path}" for name, path in ensure(names).items()]
 
 
 if __name__ == "__main__":

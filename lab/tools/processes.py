@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -24,10 +25,11 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a child ended: its exit code and the processor seconds of it and its own children."""
+    """How a child ended: its exit code, processor seconds with its own children, and whether it was late."""
 
     code: int
     cpu_seconds: float
+    timed_out: bool = False
 
 
 @dataclass(slots=True)
@@ -38,8 +40,22 @@ class Children:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pids: set[int] = field(default_factory=set)
 
-    def run(self, argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str], log: Path) -> Ended:
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        limit: float = math.inf,
+    ) -> Ended:
         """Run one child to its end, with stdout and stderr appended to `log`.
+
+        Args:
+            argv: Program and arguments.
+            cwd: Working directory.
+            env: Whole environment.
+            log: File for the output.
+            limit: Seconds after which the child's group is killed.
 
         Raises:
             StoppedError: `stop` was called.
@@ -59,12 +75,13 @@ class Children:
                     start_new_session=True,
                 )
                 self._pids.add(child.pid)
-            ended = self._wait(child)
+            ended = self._wait(child, time.monotonic() + limit)
         if self.stopped.is_set():
             raise StoppedError
         return ended
 
-    def _wait(self, child: subprocess.Popen[bytes]) -> Ended:
+    def _wait(self, child: subprocess.Popen[bytes], deadline: float) -> Ended:
+        late = False
         while True:
             # Reaping and signalling exclude each other: a reaped pid may already belong to somebody else.
             with self._lock:
@@ -72,7 +89,10 @@ class Children:
                 if pid:
                     self._pids.discard(pid)
                     child.returncode = os.waitstatus_to_exitcode(status)
-                    return Ended(child.returncode, usage.ru_utime + usage.ru_stime)
+                    return Ended(child.returncode, usage.ru_utime + usage.ru_stime, late)
+                if time.monotonic() > deadline:
+                    late = True
+                    os.killpg(child.pid, signal.SIGKILL)
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
