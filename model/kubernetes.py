@@ -1,64 +1,110 @@
 """Cilium, the LoadBalancer pool and the ingress Service."""
 
-from __future__ import annotations
+from fractions import Fraction
+from math import ceil
+from typing import Annotated, Any, Literal, NamedTuple
 
-from typing import Any, Literal
-
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
 from model.base import Model
-from model.types import Address4, DnsLabel, Network4, Seconds
+from model.types import Address4, ChartRepository, DnsLabel, Network4, Seconds
+
+
+def parse_kube_proxy_replacement(value: object) -> bool | str:
+    """Return true, false or the old word strict; false is refused by a rule, with its reason.
+
+    Raises:
+        ValueError: on any other value.
+    """
+    if isinstance(value, bool) or value == "strict":
+        return value
+    raise ValueError("must be true (or strict, the word of charts before 1.14 for the same)")
+
+
+KubeProxyReplacement = Annotated[
+    Literal["strict"] | bool,
+    PlainValidator(parse_kube_proxy_replacement, json_schema_input_type=Literal["strict", True]),
+]
 
 
 class Chart(Model):
     """Where the Cilium chart comes from: a repository, or a local directory or archive (air-gapped)."""
 
-    repository: str = "https://helm.cilium.io/"
-    path: str | None = Field(default=None, description="Directory or .tgz, relative to the project.")
+    repository: ChartRepository = Field(
+        default="https://helm.cilium.io/",
+        description="Helm repository (https://…) or OCI registry (oci://…/charts/cilium).",
+    )
+    path: str | None = Field(
+        default=None,
+        description="Directory or .tgz, relative to the project; then no repository is asked.",
+    )
 
 
 class Hubble(Model):
     """Flow observability; the UI needs the relay, the relay needs Hubble."""
 
-    enabled: bool = False
-    relay: bool = False
-    ui: bool = False
+    enabled: bool = Field(default=False, description="Agents record flows.")
+    relay: bool = Field(default=False, description="One service collects the flows of all nodes.")
+    ui: bool = Field(default=False, description="The service map in a browser.")
 
 
 class Cilium(Model):
     """The Cilium release."""
 
-    chart: Chart = Chart()
-    kube_proxy_replacement: Literal["strict"] | bool = Field(
+    chart: Chart = Field(default=Chart(), description="Where the chart comes from.")
+    kube_proxy_replacement: KubeProxyReplacement = Field(
         default=True,
         description="true, or the old word strict, which means the same; false is refused.",
     )
-    hubble: Hubble = Hubble()
+    hubble: Hubble = Field(default=Hubble(), description="Flow observability, off by default.")
     values: dict[str, Any] = Field(default={}, description="Helm values merged over those of the program.")
 
 
 class Leases(Model):
     """Times of the L2 announcement lease; failover after a crash takes duration ± renewDeadline."""
 
-    duration: Seconds = 15.0
-    renew_deadline: Seconds = 5.0
-    retry_period: Seconds = 2.0
+    duration: Seconds = Field(default=15.0, description="How long a lease stays valid without renewal.")
+    renew_deadline: Seconds = Field(
+        default=5.0, description="The holder renews within this time or gives up."
+    )
+    retry_period: Seconds = Field(
+        default=2.0, description="Pause between two tries to take or renew a lease."
+    )
 
 
 class Reservation(Model):
     """An address of the pool that only one Service may have."""
 
-    namespace: DnsLabel
-    name: DnsLabel
-    address: Address4
+    namespace: DnsLabel = Field(description="Namespace of the Service.")
+    name: DnsLabel = Field(description="Name of the Service.")
+    address: Address4 = Field(description="Address in loadBalancer.cidr.")
+
+
+class ClientRateLimit(NamedTuple):
+    """Limits of Cilium's Kubernetes client on each node: requests per second, and in one burst."""
+
+    qps: int
+    burst: int
+
+
+# Cilium's own defaults are 10 and 20 (pkg/defaults in its source); leases come on top of that work.
+_OTHER_REQUESTS = 10
+_LEAST = ClientRateLimit(qps=20, burst=40)
 
 
 class LoadBalancer(Model):
     """Pool and L2 announcements of LoadBalancer Services."""
 
-    cidr: Network4
-    owner: Literal["pulumi", "flux"] = "pulumi"
-    allow_first_last_ips: bool = True
+    cidr: Network4 = Field(description="Addresses for LoadBalancer Services, inside lan.cidr.")
+    owner: Literal["pulumi", "flux"] = Field(
+        default="pulumi",
+        description="Who applies pools and policy: this program, or Flux from cilium-ip-pool.yaml.",
+    )
+    allow_first_last_ips: bool = Field(
+        default=True,
+        alias="allowFirstLastIPs",
+        description="Whether the first and the last address of the pool may be given to a Service.",
+    )
     interfaces: tuple[str, ...] | None = Field(
         default=None,
         description="Anchored regular expressions of link names; default: the link of the LAN.",
@@ -67,13 +113,31 @@ class LoadBalancer(Model):
         default=None,
         description="Labels of the nodes that announce; default: workers, or all where there are none.",
     )
-    reservations: tuple[Reservation, ...] = ()
+    reservations: tuple[Reservation, ...] = Field(
+        default=(),
+        description="Addresses kept for one Service each, beside that of the ingress.",
+    )
     expected_services: int = Field(default=8, ge=1, description="Sizes Cilium's client rate limit.")
-    leases: Leases = Leases()
+    leases: Leases = Field(default=Leases(), description="How fast another node takes over.")
     verify_lease: bool = Field(
         default=True,
         description="Wait until a node holds the lease of each requested address.",
     )
+
+    @property
+    def lease_requests(self) -> int:
+        """Lease renewals per second of one node that holds the leases of all expected Services."""
+        return ceil(self.expected_services / Fraction(self.leases.renew_deadline).limit_denominator(1000))
+
+    @property
+    def client_rate_limit(self) -> ClientRateLimit:
+        """`k8sClientRateLimit` of the chart, so that renewals are never the requests that wait.
+
+        The worst case of Cilium's L2 announcement page: Services / renewDeadline on one node, plus
+        what the agent asks anyhow; never less than 20 per second, 40 in a burst.
+        """
+        qps = self.lease_requests + _OTHER_REQUESTS
+        return ClientRateLimit(qps=max(qps, _LEAST.qps), burst=max(2 * qps, _LEAST.burst))
 
 
 class Ingress(Model):
@@ -82,13 +146,24 @@ class Ingress(Model):
     `service` creates it; `external` only reserves the address for a Service that a chart or Flux creates.
     """
 
-    controller: Literal["service", "external", "none"] = "service"
-    namespace: DnsLabel = "ingress-nginx"
-    name: DnsLabel = "ingress-nginx-controller"
-    address: Address4 | None = None
-    external_traffic_policy: Literal["Cluster", "Local"] = "Cluster"
-    selector: dict[str, str] = {
-        "app.kubernetes.io/name": "ingress-nginx",
-        "app.kubernetes.io/instance": "ingress-nginx",
-        "app.kubernetes.io/component": "controller",
-    }
+    controller: Literal["service", "external", "none"] = Field(
+        default="service",
+        description="service: create the Service; external: only reserve its address; none: no ingress.",
+    )
+    namespace: DnsLabel = Field(default="ingress-nginx", description="Namespace of the Service.")
+    name: DnsLabel = Field(default="ingress-nginx-controller", description="Name of the Service.")
+    address: Address4 | None = Field(
+        default=None, description="The address it asks for, in loadBalancer.cidr."
+    )
+    external_traffic_policy: Literal["Cluster", "Local"] = Field(
+        default="Cluster",
+        description="Local keeps client addresses, announces only where a pod runs; Cilium >= 1.20.2.",
+    )
+    selector: dict[str, str] = Field(
+        default={
+            "app.kubernetes.io/name": "ingress-nginx",
+            "app.kubernetes.io/instance": "ingress-nginx",
+            "app.kubernetes.io/component": "controller",
+        },
+        description="Labels of the pods behind the Service.",
+    )
