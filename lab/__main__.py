@@ -12,6 +12,7 @@ from lab import commands
 from lab.inventory import InventoryError
 from lab.layout import Layout
 from lab.simulator import SimulatorError
+from lab.tools import Interrupted, ToolsError
 
 COMMANDS = {
     "up": commands.up,
@@ -32,6 +33,10 @@ def main(arguments: list[str]) -> int:
         return COMMANDS[options.command](Layout(options.state.resolve()))
     except (commands.LabError, InventoryError, SimulatorError) as error:
         print(f"lab: {error}", file=sys.stderr)
+    except ToolsError as error:
+        print(f"lab: tools are missing:\n{error}", file=sys.stderr)
+    except Interrupted as interrupted:
+        return 128 + interrupted.number
     except CommandError:  # the engine's own words were streamed
         print("lab: pulumi failed, see above; run the same command again once it is mended", file=sys.stderr)
     return 1

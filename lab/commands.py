@@ -71,7 +71,7 @@ def prepare(layout: Layout) -> automation.Stack:
     document = inventory.simulator_document(
         machines,
         str(layout.nodes),
-        {name: str(tools.binaries[name]) for name in toolset.SIMULATED_BY},
+        tools.simulator_binaries(),
         {key: os.environ.get(variable, "1s") for key, variable in DURATIONS.items()},
     )
     started = simulator.start(layout, tools.binaries["talos-sim"], document)
