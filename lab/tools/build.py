@@ -112,8 +112,8 @@ def check_version(spec: Spec, binary: Path) -> None:
     if spec.accepts is None:
         return
     found = reported(spec, binary)
-    if found is None or found != versions.parse(spec.version):
-        raise BuildError(f"{spec.title}: the built program reports version {found}")
+    if found != versions.parse(spec.version):
+        raise BuildError(f"{spec.title}: the built program reports version {versions.dotted(found)}")
 
 
 def reported(spec: Spec, binary: Path) -> versions.Version | None:

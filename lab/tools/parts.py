@@ -55,12 +55,7 @@ def provide(progress: Progress | None = None) -> Provided:
     told = progress or Progress()
     pulumi = ensure(["pulumi"], told)["pulumi"]
     real = plugins.find_real(pulumi, told)
-    own = {name: f"pulumi-resource-{name}" for name in plugins.SDKS if name not in real}
     others = [spec.name for spec in select(None) if spec.name != "pulumi"]
-    paths = ensure([*others, *own.values()], told)
-    chosen = {
-        name: real[name] if name in real else plugins.stand_in(name, paths[own[name]])
-        for name in plugins.SDKS
-    }
+    paths = ensure([*others, *plugins.own_binaries(real)], told)
     tools = {"pulumi": pulumi, **{name: paths[name] for name in others}}
-    return Provided(tools, chosen)
+    return Provided(tools, plugins.complete(real, paths))

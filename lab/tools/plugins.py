@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,17 +15,22 @@ from typing import TYPE_CHECKING, Final
 
 from lab.tools import cache
 from lab.tools.processes import Children
+from lab.tools.progress import Progress
+from lab.tools.run import ensure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from lab.tools.progress import Progress
+    from collections.abc import Mapping
 
 INSTALL_SECONDS: Final = 20.0
 RETRY_VARIABLE: Final = "LAB_RETRY_PLUGINS"
 
 # Python package of the SDK that decides which plugin version the engine asks for.
 SDKS: Final = {"command": "pulumi-command", "kubernetes": "pulumi-kubernetes"}
+
+
+# "[resource plugin command-1.2.1] downloading from : failed …" says after its prefix what matters.
+_PREFIX: Final = re.compile(r"^(error: )?(\[[^\]]*\] )?(downloading from \S* ?: )?")
+_REASON_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +66,47 @@ def wanted(name: str) -> str:
     return metadata.version(SDKS[name])
 
 
-def find_real(pulumi: Path, told: Progress, names: Iterable[str] = tuple(SDKS)) -> dict[str, Plugin]:
-    """Return the real plugins among `names`; what is nowhere is installed into the cache, one try each.
+def find_real(pulumi: Path, told: Progress) -> dict[str, Plugin]:
+    """Return the real plugins by provider; what is nowhere is installed into the cache, one try each.
 
     A refusal is remembered for the exact version; `LAB_RETRY_PLUGINS=1` tries again.
     """
-    names = tuple(names)
-    found = {name: plugin for name in names if (plugin := _installed(name)) is not None}
+    found = {name: plugin for name in SDKS if (plugin := _installed(name)) is not None}
     retry = os.environ.get(RETRY_VARIABLE) == "1"
-    missing = [name for name in names if name not in found and (retry or not _refusal(name).exists())]
+    missing = [name for name in SDKS if name not in found and (retry or not _refusal(name).exists())]
     if missing:
         _install_all(pulumi, missing, told)
     found |= {name: plugin for name in missing if (plugin := _installed(name)) is not None}
-    for name in names:
+    for name in SDKS:
         origin = found[name].origin if name in found else _refusal_text(name)
         told.say(f"plugin {name} v{wanted(name)}", origin)
     return found
 
 
-def stand_in(name: str, path: Path) -> Plugin:
-    """Return the lab's own plugin at `path` for provider `name`, with the reason why it is used."""
+def own_binaries(real: Mapping[str, Plugin]) -> list[str]:
+    """Return the names of the lab's own plugins that must stand in for what is not in `real`."""
+    return [f"pulumi-resource-{name}" for name in SDKS if name not in real]
+
+
+def complete(real: Mapping[str, Plugin], own: Mapping[str, Path]) -> dict[str, Plugin]:
+    """Return a plugin for every provider: a real one, else that of `own` (paths by name of the binary)."""
+    return {name: real[name] if name in real else _stand_in(name, own) for name in SDKS}
+
+
+def find(pulumi: Path, progress: Progress | None = None) -> dict[str, Plugin]:
+    """Return a plugin for every provider; the lab's own are built where the real ones cannot be had.
+
+    Raises:
+        ToolsError: a stand-in cannot be built.
+        Interrupted: a signal ended the run.
+    """
+    told = progress or Progress()
+    real = find_real(pulumi, told)
+    return complete(real, ensure(own_binaries(real), told))
+
+
+def _stand_in(name: str, own: Mapping[str, Path]) -> Plugin:
+    path = own[f"pulumi-resource-{name}"]
     return Plugin(name, wanted(name), path, real=False, origin=_refusal_text(name))
 
 
@@ -164,5 +191,4 @@ def refusal_reason(output: str, *, timed_out: bool) -> str:
     if timed_out:
         return f"download did not finish in {INSTALL_SECONDS:.0f} s"
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error:")]
-    return (errors or lines or ["no answer"])[-1].removeprefix("error:").strip()[:200]
+    return _PREFIX.sub("", (lines or ["no answer"])[-1])[:_REASON_LENGTH]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-_MODULE = re.compile(r"([\w.-]+(?:/[\w.~!-]+)+)@(v[\w.+-]+)")
+_MODULE = re.compile(r"(?<![\w./-])([\w.-]+(?:/[\w.~!-]+)+)@(v[\w.+-]+)")
 _SIGNS = (
     "404 Not Found",
     "410 Gone",
     "403 Forbidden",
-    "not available",
+    "is not available",
     "unknown revision",
     "no such host",
     "dial tcp",

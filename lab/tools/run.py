@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.tools import cache, golang
+from lab.tools import cache, golang, versions
 from lab.tools.build import Builder, BuildError, reported
 from lab.tools.processes import Children, StoppedError
 from lab.tools.progress import Progress
@@ -65,9 +65,9 @@ def _present(spec: Spec, told: Progress) -> Path | None:
     if spec.accepts and on_path:
         version = reported(spec, Path(on_path))
         if version and spec.accepts.holds(version):
-            told.say(spec.title, f"on PATH: {on_path} ({'.'.join(map(str, version))})")
+            told.say(spec.title, f"on PATH: {on_path} ({versions.dotted(version)})")
             return Path(on_path)
-        told.say(spec.title, f"{on_path} does not fit (wanted {spec.accepts}): not used")
+        told.say(spec.title, f"{on_path} is not {spec.accepts}: not used")
     target = cache.entry(spec)
     if target.exists():
         told.say(spec.title, "cached")
@@ -148,21 +148,28 @@ def _build_all(specs: list[Spec], told: Progress) -> dict[str, Path]:
         go = golang.find()
     except golang.NoGoError as error:
         raise ToolsError(str(error)) from error
-    children = Children()
-    run = _Run(Builder(go, children, parallel=os.cpu_count() or 2), told)
+    run = _Run(Builder(go, Children(), parallel=os.cpu_count() or 2), told)
     started = time.monotonic()
-    with _signals(), ThreadPoolExecutor(_LANES) as pool:
-        futures = [pool.submit(run.lane, lane) for lane in lanes(specs)]
+    with _signals():
         try:
-            _watch(futures, told)
-        except BaseException:
-            told.write("tools: stopping; what is compiled stays in Go's cache, the next run resumes")
-            children.stop()
+            _run_lanes(run, specs)
+        except KeyboardInterrupt:
+            told.write("tools: interrupted; what is compiled stays in Go's cache, the next run resumes")
             raise
     told.write(f"tools: {len(run.built)} of {len(specs)} built after {time.monotonic() - started:.0f} s")
     if run.failed:
         raise ToolsError("\n".join(run.failed.values()))
     return run.built
+
+
+def _run_lanes(run: _Run, specs: list[Spec]) -> None:
+    with ThreadPoolExecutor(_LANES) as pool:
+        futures = [pool.submit(run.lane, lane) for lane in lanes(specs)]
+        try:
+            _watch(futures, run.told)
+        except BaseException:
+            run.builder.children.stop()
+            raise
 
 
 def _watch(futures: list[Future[None]], told: Progress) -> None:
@@ -180,6 +187,8 @@ def _signals() -> Iterator[None]:
         return
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # impatience must not cut the ending of builds short
         raise Interrupted(number)
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}

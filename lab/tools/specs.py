@@ -108,7 +108,7 @@ SPECS: Final[tuple[Spec, ...]] = (
     _kubernetes("kube-apiserver", minor(1, 36)),
     Spec(
         name="etcd",
-        module_dir="toolchain/cluster",
+        module_dir="toolchain/etcd",
         package="go.etcd.io/etcd/server/v3",
         version="v3.6.9",
         accepts=minor(3, 6),

@@ -36,7 +36,7 @@ class Range:
         major, minor, patch = self.below
         if (major, minor, patch) == (self.low[0], self.low[1] + 1, 0) and self.low[2] == 0:
             return f"{self.low[0]}.{self.low[1]}.x"
-        return f">= {_dotted(self.low)}, < {_dotted(self.below)}"
+        return f">= {dotted(self.low)}, < {dotted(self.below)}"
 
 
 def minor(major: int, number: int) -> Range:
@@ -44,5 +44,6 @@ def minor(major: int, number: int) -> Range:
     return Range((major, number, 0), (major, number + 1, 0))
 
 
-def _dotted(version: Version) -> str:
-    return ".".join(str(part) for part in version)
+def dotted(version: Version | None) -> str:
+    """Return a version as people write it, `unknown` for None."""
+    return "unknown" if version is None else ".".join(str(part) for part in version)
