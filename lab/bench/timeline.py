@@ -1,0 +1,38 @@
+"""When each resource of a run began and ended, as the engine's events arrived."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pulumi.automation import EngineEvent
+
+
+@dataclass
+class Timeline:
+    """Seconds since the timeline was made, by the last part of the resource's URN."""
+
+    began: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+    _start: float = field(default_factory=time.monotonic)
+
+    def note(self, event: EngineEvent) -> None:
+        """Record an event; give it to `on_event`."""
+        now = time.monotonic() - self._start
+        if event.resource_pre_event:
+            self.began.setdefault(_name(event.resource_pre_event.metadata.urn), now)
+        if event.res_outputs_event:
+            self.ended[_name(event.res_outputs_event.metadata.urn)] = now
+
+    def phase(self, text: str) -> float:
+        """Return seconds from the first start to the last end of the resources whose name has `text`."""
+        names = [name for name in self.ended if text in name]
+        if not names:
+            raise KeyError(f"no resource with {text!r} in its name among {sorted(self.ended)}")
+        return max(self.ended[name] for name in names) - min(self.began[name] for name in names)
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
