@@ -49,7 +49,7 @@ WITHOUT_TOOLS = (
 )
 TOOLS = Stage("tools", (PYTHON, "-m", "lab.tools"))
 WITH_TOOLS = (
-    Stage("Go tests of the simulator and the lab's plugins", (PYTHON, "-m", "lab.tools.check")),
+    Stage("Go tests of the simulator and the lab's plugins", (PYTHON, "-m", "lab.gotests")),
     Stage("golden files against real talosctl and the real chart", pytest("tests/golden")),
     Stage("engine tests", pytest("tests/engine")),
     Stage("the lab, end to end", pytest("tests/lab")),
