@@ -1,0 +1,207 @@
+"""Brings one node to its configuration: looks first, then acts; never touches a node of another cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, cast
+
+from steps import talosctl
+from steps.answers import Kind, changed_fields, classify, json_stream, words
+from steps.credentials import parse_talosconfig
+from steps.errors import StepError
+from steps.job import Job, Peer
+from steps.sight import Sight, State, look
+from steps.waiting import Done, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from steps.talosctl import ApplyMode
+
+UP = frozenset({"booting", "running"})  # stages in which a node works with its configuration
+
+
+class Move(Enum):
+    """What may be done to a node after looking at it."""
+
+    INSTALL = "apply the first configuration, without authentication"
+    CHANGE = "change the configuration, authenticated"
+    WAIT = "look again"
+    REFUSE = "leave it alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A move with the address it is made at, or with what to say."""
+
+    move: Move
+    address: str = ""
+    message: str = ""
+
+
+def decide(own: Sight, maintenance: Sight) -> Decision:
+    """Return what to do, given what answers at the node's own and at its maintenance address.
+
+    A node with one address has the same sight twice. The own address is judged first: whoever is ours there
+    is never configured without authentication.
+    """
+    if own.state is State.OURS:
+        return Decision(Move.CHANGE, own.address)
+    for sight in (own, maintenance):
+        if sight.state is State.FOREIGN:
+            return Decision(Move.REFUSE, message=f"{sight}: it is not touched")
+    return _decide_maintenance(own, maintenance)
+
+
+def _decide_maintenance(own: Sight, maintenance: Sight) -> Decision:
+    """Return what to do with a node that is neither ours at its own address nor anybody else's."""
+    waiting = [sight for sight in (maintenance, own) if sight.state is State.MAINTENANCE]
+    if len({sight.identity for sight in waiting}) > 1:
+        return Decision(
+            Move.REFUSE,
+            message=f"two machines are in maintenance mode, at {own.address} and at {maintenance.address}: "
+            "only one of them can be this node",
+        )
+    if waiting and own.state is not State.CLOCK:
+        return Decision(Move.INSTALL, waiting[0].address)
+    if own.address == maintenance.address:
+        return Decision(Move.WAIT, message=str(own))
+    return Decision(Move.WAIT, message=f"{own}; {maintenance}")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The node of this step.
+
+    Attributes:
+        peer: its name and its own address.
+        maintenance: where it answers before it is configured.
+        ca: our cluster's Talos CA.
+        look: how to look at an address, given the CA.
+    """
+
+    peer: Peer
+    maintenance: str
+    ca: str
+    look: Callable[[str, str], Sight] = look
+
+    @property
+    def check(self) -> str:
+        """Return what to look at when the node does not come."""
+        return (
+            f"the node's power, console and cabling, and that its addresses are right: {self.peer.address}, "
+            f"in maintenance mode {self.maintenance}, port 50000"
+        )
+
+    def decide(self) -> Decision:
+        """Look at both addresses."""
+        own = self.look(self.peer.address, self.ca)
+        other = self.maintenance != self.peer.address and own.state is not State.OURS
+        return decide(own, self.look(self.maintenance, self.ca) if other else own)
+
+
+def apply(job: Job) -> str:
+    """Apply the machine config and wait until the node works with it."""
+    peer = Peer(job.text("NODE"), job.text("ADDRESS"))
+    maintenance = job.environment.get("MAINTENANCE_ADDRESS", "") or peer.address
+    node = Node(peer, maintenance, parse_talosconfig(job.secret("talosconfig")).ca)
+    reached = job.wait(
+        f"{peer.name} to answer", node.check, lambda: _reach(job, node), job.seconds("REACHABLE_TIMEOUT")
+    )
+    if reached is Move.INSTALL:
+        _come_up(job, node)
+    else:
+        change(job, node)
+    return f"{peer.name} configured"
+
+
+def _reach(job: Job, node: Node) -> Done[Move] | Pending:
+    """Look; configure the node if it is in maintenance mode."""
+    decision = node.decide()
+    if decision.move is Move.REFUSE:
+        raise StepError(
+            f"{node.peer.name}: {decision.message}",
+            "the addresses in the stack's configuration; a node that changes clusters is reset by hand first",
+        )
+    if decision.move is Move.WAIT:
+        return Pending(decision.message)
+    if decision.move is Move.CHANGE:
+        return Done(Move.CHANGE)
+    return _install(job, node, decision.address)
+
+
+def _install(job: Job, node: Node, address: str) -> Done[Move] | Pending:
+    """Give the node its first configuration."""
+    result = job.call(talosctl.apply_in_maintenance(address, job.secret("machineConfig")))
+    if result.ok:
+        job.say(f"{node.peer.name} accepted its configuration at {address}")
+        return Done(Move.INSTALL)
+    if classify(result) is Kind.TRANSIENT or "certificate required" in result.stderr:
+        return Pending(f"{address}: {words(result)}")  # it may have accepted and gone: the next look tells
+    raise StepError(f"{node.peer.name} refuses its configuration: {words(result)}")
+
+
+def _come_up(job: Job, node: Node) -> None:
+    """Wait until the node has installed itself and answers as ours at its own address."""
+    gone = False
+
+    def probe() -> Done[None] | Pending:
+        nonlocal gone
+        decision = node.decide()
+        if decision.move is Move.CHANGE:
+            return stage(job, node.peer)
+        if decision.move is Move.REFUSE:
+            raise StepError(f"{node.peer.name}: {decision.message}", node.check)
+        if decision.move is Move.INSTALL and gone:
+            # It rebooted before it kept the configuration.
+            answer = _install(job, node, decision.address)
+            gone = isinstance(answer, Pending)
+            return Pending(f"{decision.address} was in maintenance mode again")
+        gone = gone or decision.move is Move.WAIT
+        return Pending(decision.message or f"{decision.address} is still in maintenance mode")
+
+    job.wait(f"{node.peer.name} to install, reboot and answer as configured", node.check, probe)
+
+
+def stage(job: Job, peer: Peer) -> Done[None] | Pending:
+    """Ask a node of ours whether it works with its configuration."""
+    result = job.call(talosctl.get(job.access(peer), "machinestatus"))
+    if not result.ok:
+        if classify(result) is Kind.TRANSIENT:
+            return Pending(words(result))
+        raise StepError(f"{peer.name} does not answer to our credentials: {words(result)}")
+    stages = [str(item.get("spec", {}).get("stage", "")) for item in json_stream(result.stdout)]
+    if len(stages) == 1 and stages[0] in UP:
+        return Done(None)
+    return Pending(f"{peer.name} is {', '.join(stages) or 'without a status'}")
+
+
+def change(job: Job, node: Node) -> None:
+    """Change the configuration of a node of ours, in the mode that APPLY_MODE allows."""
+    mode = job.text("APPLY_MODE")
+    if mode not in {"no-reboot", "staged", "auto"}:
+        raise StepError(f"APPLY_MODE must be no-reboot, staged or auto, not {mode!r}")
+    send(job, node, cast("ApplyMode", mode))
+    job.wait(f"{node.peer.name} to work with its configuration", node.check, lambda: stage(job, node.peer))
+
+
+def send(job: Job, node: Node, mode: ApplyMode) -> str:
+    """Send the machine config to a node of ours and return what talosctl said about it."""
+
+    def probe() -> Done[str] | Pending:
+        result = job.call(talosctl.apply(job.access(node.peer), job.secret("machineConfig"), mode))
+        if result.ok:
+            return Done(result.stderr)
+        kind = classify(result)
+        if kind is Kind.TRANSIENT:
+            return Pending(words(result))
+        if kind is Kind.NEEDS_REBOOT:
+            raise StepError(
+                f"{node.peer.name}: this change needs a reboot: {', '.join(changed_fields(result.stderr))}",
+                "talos.applyMode in the stack's configuration: 'auto' reboots one node at a time, "
+                "'staged' keeps the change for the next reboot",
+            )
+        raise StepError(f"{node.peer.name} refuses its configuration: {words(result)}")
+
+    return job.wait(f"{node.peer.name} to take its configuration", node.check, probe)

@@ -1,0 +1,82 @@
+"""Starts etcd once: on the chosen control plane, and only while no control plane has etcd data."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from steps import talosctl
+from steps.answers import Kind, classify, words
+from steps.errors import StepError
+from steps.etcd import Evidence, Testimony, examine, sentence
+from steps.waiting import Done, Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from steps.job import Job, Peer
+
+RESULT = "etcd is bootstrapped"
+CHECK = (
+    "that every control plane of the stack is powered on and answers at its address; "
+    "bootstrapping while one of them may hold etcd data could make a second cluster"
+)
+
+
+class Decision(Enum):
+    """What the testimonies of all control planes allow."""
+
+    BOOTSTRAP = "no control plane has etcd data"
+    JOIN = "etcd data exists: control planes without it join by themselves"
+    WAIT = "a control plane has not said whether it has etcd data"
+
+
+def decide(testimonies: Iterable[Testimony]) -> Decision:
+    """Return what to do; one control plane with data is enough never to bootstrap."""
+    seen = {testimony.evidence for testimony in testimonies}
+    if seen & {Evidence.MEMBER, Evidence.DATA}:
+        return Decision.JOIN
+    return Decision.WAIT if Evidence.UNKNOWN in seen else Decision.BOOTSTRAP
+
+
+def bootstrap(job: Job) -> str:
+    """Bootstrap etcd unless it was done before; the answer is the same in both cases."""
+    peers = job.control_planes()
+    chosen = _chosen(job, peers)
+
+    def probe() -> Done[str] | Pending:
+        testimonies = [examine(job, job.access(peer)) for peer in peers]
+        decision = decide(testimonies)
+        if decision is Decision.WAIT:
+            return Pending(sentence(testimonies))
+        if decision is Decision.JOIN:
+            job.say(f"not bootstrapping, {decision.value}: {sentence(testimonies)}")
+            return Done(RESULT)
+        return _act(job, chosen)
+
+    return job.wait(f"{chosen.name} to bootstrap etcd", CHECK, probe)
+
+
+def _chosen(job: Job, peers: tuple[Peer, ...]) -> Peer:
+    """Return the control plane that BOOTSTRAP_NODE names."""
+    name = job.text("BOOTSTRAP_NODE")
+    for peer in peers:
+        if peer.name == name:
+            return peer
+    raise StepError(
+        f"BOOTSTRAP_NODE {name!r} is none of the control planes: {', '.join(p.name for p in peers)}"
+    )
+
+
+def _act(job: Job, chosen: Peer) -> Done[str] | Pending:
+    """Bootstrap and judge the answer; an unclear one leads to another look at all control planes."""
+    result = job.call(talosctl.bootstrap(job.access(chosen)))
+    if result.ok:
+        job.say(f"bootstrapped etcd on {chosen.name}")
+        return Done(RESULT)
+    kind = classify(result)
+    if kind is Kind.EXISTS:
+        return Done(RESULT)
+    if kind is Kind.TRANSIENT:
+        return Pending(words(result))
+    raise StepError(f"could not bootstrap etcd on {chosen.name}: {words(result)}")

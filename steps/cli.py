@@ -1,0 +1,93 @@
+"""Runs one step by name: data in, result to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from steps import run
+from steps.errors import StepError, Stopped
+from steps.job import Job, parse_seconds
+from steps.redact import redact, secret_values
+from steps.waiting import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType
+
+# Module and function by step; imported only when needed, because fifty nodes start at the same time.
+STEPS: Mapping[str, tuple[str, str]] = {
+    "secrets": ("steps.generate", "secrets_bundle"),
+    "talosconfig": ("steps.generate", "talosconfig"),
+    "machine-config": ("steps.generate", "machine_config"),
+    "apply": ("steps.apply", "apply"),
+    "bootstrap": ("steps.bootstrap", "bootstrap"),
+    "kubeconfig": ("steps.access", "kubeconfig"),
+    "api-ready": ("steps.gates", "api_ready"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the step that the arguments name and return the exit status."""
+    if len(arguments) != 2 or arguments[1] not in STEPS:  # noqa: PLR2004 - program and step
+        print(f"usage: python3 -I steps STEP, where STEP is one of: {', '.join(STEPS)}", file=sys.stderr)
+        return 2
+    say: Callable[[str], None] = _printer(())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    try:
+        secrets = read_secrets()
+        say = _printer(secret_values(secrets.values()))
+        result = _step(arguments[1])(_job(secrets, say))
+    except StepError as error:
+        say(f"{arguments[1]}: {error}")
+        return 1
+    except Stopped as stopped:
+        say(f"{arguments[1]}: stopped by {stopped.signal_name}; running it again is safe")
+        return 128 + stopped.signal_number
+    print(result.rstrip("\n"), flush=True)
+    return 0
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """Turn a signal into an exception, so that running children are ended on the way out."""
+    raise Stopped(number, signal.Signals(number).name)
+
+
+def _printer(values: Sequence[str]) -> Callable[[str], None]:
+    """Return what prints to stderr, without the secret values."""
+
+    def say(text: str) -> None:
+        print(redact(text, values), file=sys.stderr, flush=True)
+
+    return say
+
+
+def read_secrets() -> Mapping[str, str]:
+    """Return the JSON object of strings on stdin; nothing on stdin is an empty object."""
+    text = sys.stdin.read()
+    try:
+        secrets = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise StepError(f"stdin is not JSON: {error.msg} at character {error.pos}") from None
+    if not isinstance(secrets, dict) or not all(isinstance(value, str) for value in secrets.values()):
+        raise StepError("stdin must hold one JSON object whose values are strings")
+    return secrets
+
+
+def _job(secrets: Mapping[str, str], say: Callable[[str], None]) -> Job:
+    """Return the step's data with the machine's own clock and talosctl."""
+    clock = SystemClock()
+    limit = parse_seconds("STEP_TIMEOUT", os.environ.get("STEP_TIMEOUT", ""))
+    return Job(dict(os.environ), secrets, clock, clock.now() + limit, say, run.talosctl)
+
+
+def _step(name: str) -> Callable[[Job], str]:
+    """Return the function of the step."""
+    module, function = STEPS[name]
+    step: Callable[[Job], str] = getattr(import_module(module), function)
+    return step

@@ -1,0 +1,112 @@
+"""What control planes know about etcd, and what may be done while they know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from steps import talosctl
+from steps.answers import etcd_member_ids, json_stream, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from steps.job import Job
+    from steps.run import Result
+    from steps.talosctl import Access
+
+DATA = "/var/lib/etcd"
+
+
+class Evidence(Enum):
+    """What one control plane says about its etcd."""
+
+    MEMBER = "is a healthy etcd member"
+    DATA = "has etcd data, but its etcd is not healthy"
+    EMPTY = "has no etcd data"
+    UNKNOWN = "did not say whether it has etcd data"
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """A control plane's evidence, with its member id or the reason why there is none."""
+
+    name: str
+    evidence: Evidence
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return a clause for messages."""
+        shown = self.detail if self.evidence is Evidence.UNKNOWN else ""
+        return f"{self.name} {self.evidence.value}{f' ({shown})' if shown else ''}"
+
+
+def examine(job: Job, access: Access) -> Testimony:
+    """Ask a control plane, authenticated, for its member, its etcd service and its data directory.
+
+    Only an answer to the last question proves that there is no data; everything unclear is `UNKNOWN`.
+    """
+    member = job.call(talosctl.get(access, "etcdmember"))
+    if not member.ok:
+        return Testimony(access.name, Evidence.UNKNOWN, words(member))
+    found = member_id(member)
+    if found:
+        return Testimony(access.name, Evidence.MEMBER, found)
+    if _service_runs(job.call(talosctl.get(access, "services", "etcd"))):
+        return Testimony(access.name, Evidence.DATA)
+    return _examine_directory(access.name, job.call(talosctl.list_directory(access, DATA)))
+
+
+def member_id(result: Result) -> str:
+    """Return the id of the node's etcd member (hexadecimal), or nothing while etcd is not healthy."""
+    for resource in json_stream(result.stdout):
+        return str(resource.get("spec", {}).get("memberID", "")) or "unnamed"
+    return ""
+
+
+def _service_runs(result: Result) -> bool:
+    """Return whether the node's etcd service runs; before bootstrap it only waits."""
+    return result.ok and any(
+        item.get("spec", {}).get("running") is True for item in json_stream(result.stdout)
+    )
+
+
+def _examine_directory(name: str, listing: Result) -> Testimony:
+    """Return what a listing of etcd's data directory says."""
+    entries = {line.split()[-1] for line in listing.stdout.splitlines() if line.strip()}
+    if "member" in entries:
+        return Testimony(name, Evidence.DATA)
+    if listing.ok or "no such file or directory" in listing.stderr:
+        return Testimony(name, Evidence.EMPTY)
+    return Testimony(name, Evidence.UNKNOWN, words(listing))
+
+
+def known_members(job: Job, access: Access) -> tuple[frozenset[str], frozenset[str]] | str:
+    """Return voting members and learners as the node's etcd lists them, or the reason why it cannot."""
+    result = job.call(talosctl.etcd_members(access))
+    if not result.ok:
+        return words(result)
+    return (
+        etcd_member_ids(result.stdout)
+        or "talosctl printed a table of etcd members that this step does not know"
+    )
+
+
+def quorum_allows(members: int, healthy_others: int) -> bool:
+    """Return whether etcd may lose one member for a while.
+
+    Args:
+        members: voting members in all.
+        healthy_others: healthy members besides the one that will stop.
+
+    With one or two members an interruption cannot be avoided; it is allowed while all the others are healthy.
+    """
+    if members <= 2:  # noqa: PLR2004 - two members need both
+        return healthy_others >= members - 1
+    return healthy_others >= members // 2 + 1
+
+
+def sentence(testimonies: Iterable[Testimony]) -> str:
+    """Return all testimonies as one line."""
+    return "; ".join(str(testimony) for testimony in testimonies)

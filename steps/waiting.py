@@ -1,0 +1,95 @@
+"""The only place that waits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from steps.errors import StepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 3.0
+GROWTH = 1.2
+REMINDER = 10.0  # seconds of an unchanged answer after which it is said again
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """A probe's answer: the wait is over."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A probe's answer: not yet, and what was seen instead."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is waited for.
+
+    Attributes:
+        what: completes "waiting for …".
+        limit: seconds.
+        check: what a person looks at when the limit is reached.
+    """
+
+    what: str
+    limit: float
+    check: str
+
+
+class Clock(Protocol):
+    """Monotonic time in seconds; injected so that tests do not wait."""
+
+    def now(self) -> float:
+        """Return seconds since some fixed moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> float:
+        """Return the monotonic clock's seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep; called by `wait` only."""
+        time.sleep(seconds)
+
+
+def wait(goal: Goal, probe: Callable[[], Done[T] | Pending], clock: Clock, say: Callable[[str], None]) -> T:
+    """Return the value of the first `Done`; say a changed answer at once and an unchanged one every 10 s.
+
+    Raises:
+        StepError: the limit passed, with the last answer and the goal's advice.
+    """
+    started = clock.now()
+    said, said_at, pause = "", started, FIRST_PAUSE
+    while True:
+        answer = probe()
+        if isinstance(answer, Done):
+            return answer.value
+        passed = clock.now() - started
+        if passed >= goal.limit:
+            raise StepError(
+                f"gave up waiting for {goal.what} after {goal.limit:.0f} s; last answer: {answer.answer}",
+                goal.check,
+            )
+        if answer.answer != said or clock.now() - said_at >= REMINDER:
+            say(f"waiting for {goal.what} ({passed:.0f} of {goal.limit:.0f} s): {answer.answer}")
+            said, said_at = answer.answer, clock.now()
+        clock.sleep(min(pause, max(goal.limit - passed, 0.0)))
+        pause = min(pause * GROWTH, LONGEST_PAUSE)
