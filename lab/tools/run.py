@@ -144,15 +144,13 @@ def lanes(specs: list[Spec]) -> list[list[Spec]]:
 
 
 def _build_all(specs: list[Spec], told: Progress) -> dict[str, Path]:
-    try:
-        go = golang.find()
-    except golang.NoGoError as error:
-        raise ToolsError(str(error)) from error
-    run = _Run(Builder(go, Children(), parallel=os.cpu_count() or 2), told)
     started = time.monotonic()
     with _signals():
         try:
+            run = _Run(Builder(golang.find(told), Children(), parallel=os.cpu_count() or 2), told)
             _run_lanes(run, specs)
+        except golang.NoGoError as error:
+            raise ToolsError(str(error)) from error
         except KeyboardInterrupt:
             told.write("tools: interrupted; what is compiled stays in Go's cache, the next run resumes")
             raise
