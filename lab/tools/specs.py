@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ GO_WHEEL: Final = "1.26.6"
 
 _KUBERNETES: Final = "v1.36.3"
 _CILIUM: Final = "v1.20.2"
+_TALOS: Final = "v1.13.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,26 @@ def _kubernetes(name: str, accepts: Range, *version_args: str) -> Spec:
     )
 
 
+def _cilium(name: str, package: str) -> Spec:
+    """Return the spec of a program of the Cilium agent's image."""
+    return Spec(
+        name=name,
+        module_dir="toolchain/cluster",
+        package=f"github.com/cilium/cilium/{package}",
+        version=_CILIUM,
+        variables=(("github.com/cilium/cilium/pkg/version.ciliumVersion", _CILIUM.removeprefix("v")),),
+        tags="osusergo",
+        optional=True,
+    )
+
+
+def _node(name: str, package: str, version: str, directory: str = "") -> Spec:
+    """Return the spec of a part of a real Talos node's root file system."""
+    return Spec(
+        name, "toolchain/talos", package=package, version=version, directory=directory, optional=True
+    )
+
+
 def _own(name: str, module_dir: str, *, optional: bool = False) -> Spec:
     return Spec(name, module_dir, package=f"./cmd/{name}", version_args=(), optional=optional)
 
@@ -101,7 +122,7 @@ SPECS: Final[tuple[Spec, ...]] = (
         name="talosctl",
         module_dir="toolchain/talos",
         package="github.com/siderolabs/talos/cmd/talosctl",
-        version="v1.13.0",
+        version=_TALOS,
         accepts=minor(1, 13),
         version_args=("version", "--client", "--short"),
     ),
@@ -153,6 +174,29 @@ SPECS: Final[tuple[Spec, ...]] = (
     # Built only where the real plugins cannot be had: `lab.tools.plugins` decides.
     _own("pulumi-resource-command", "plugins", optional=True),
     _own("pulumi-resource-kubernetes", "plugins", optional=True),
+    # Real nodes and the real Cilium agent: only `make lab-real` asks for them.
+    _node("machined", "github.com/siderolabs/talos/internal/app/machined", _TALOS),
+    _node("talos-hack", "github.com/siderolabs/talos", _TALOS, directory="hack"),
+    _node("talos-version", "github.com/siderolabs/talos/pkg/machinery", _TALOS, directory="version"),
+    _node("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "v2.2.2"),
+    _node(
+        "containerd-shim-runc-v2", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", "v2.2.2"
+    ),
+    _node("cni-loopback", "github.com/containernetworking/plugins/plugins/main/loopback", "v1.9.1"),
+    replace(_kubernetes("kubelet", minor(1, 36)), accepts=None, optional=True),
+    _cilium("cilium-agent", "daemon"),
+    _cilium("cilium-dbg", "cilium-dbg"),
+    _cilium("cilium-cni", "plugins/cilium-cni"),
+    _cilium("cilium-mount", "tools/mount"),
+    _cilium("cilium-sysctlfix", "tools/sysctlfix"),
+    *(
+        Spec(name, "toolchain/cluster", "github.com/cilium/cilium", _CILIUM, directory=directory, optional=True)
+        for name, directory in (
+            ("cilium-bpf", "bpf"),
+            ("cilium-cni-scripts", "plugins/cilium-cni"),
+            ("cilium-image-scripts", "images/cilium"),
+        )
+    ),
 )
 
 BY_NAME: Final = {spec.name: spec for spec in SPECS}
