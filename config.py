@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from model import Cluster
-from model.explain import explain
+from model.advice import advice
 from model.faults import Faults
+from model.reading import read_cluster
 
 if TYPE_CHECKING:
     import pulumi
+
+    from model import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,25 +32,24 @@ def parse(text: str) -> Cluster:
     """Return the cluster described by `text`, the JSON of `homelab:cluster`.
 
     Raises:
-        Faults: with every fault that can be told, shape and rules together.
+        Faults: with every fault that can be told, of shape and of the rules together.
     """
-    try:
-        return Cluster.model_validate_json(text)
-    except ValidationError as error:
-        raise Faults(explain(error)) from None
+    return read_cluster(text)
 
 
 def load() -> Loaded:
-    """Return the config of the current stack.
+    """Return the config of the current stack; what is only unwise is logged as warnings.
 
     Raises:
         pulumi.RunError: if it has faults: all of them, one line each.
     """
-    import pulumi  # noqa: PLC0415 - the only place that needs the engine; parse() works without it
+    import pulumi  # noqa: PLC0415 - parse() serves tests and tools without the engine
 
     config = pulumi.Config()
     try:
         cluster = parse(config.require("cluster"))
     except Faults as faults:
-        raise pulumi.RunError(f"the stack config has faults:\n{faults}") from None
+        raise pulumi.RunError(f"the stack config has {len(faults.lines)} fault(s):\n{faults}") from None
+    for warning in advice(cluster):
+        pulumi.log.warn(warning)
     return Loaded(cluster=cluster, talos_secrets=config.get_secret("talosSecrets"))

@@ -167,12 +167,12 @@ SchematicId = Annotated[
 ]
 PrefixedVersion = Annotated[
     str,
-    spelled("v[0-9]+[.][0-9]+[.][0-9]+", "a whole version such as v1.13.0", "v".__add__),
+    spelled("v[0-9]+[.][0-9]+[.][0-9]+", "a full version such as v1.13.0", "v".__add__),
 ]
 PlainVersion = Annotated[
     str,
     spelled(
-        "[0-9]+[.][0-9]+[.][0-9]+", "a whole version such as 1.20.2", lambda value: value.removeprefix("v")
+        "[0-9]+[.][0-9]+[.][0-9]+", "a full version such as 1.20.2", lambda value: value.removeprefix("v")
     ),
 ]
 ChartRepository = Annotated[

@@ -1,0 +1,120 @@
+"""Warnings: a config that works, but perhaps not as its author thinks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model.expressions import has_bare_dot
+from model.rules.claims import of_services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from model.cluster import Cluster
+
+# Cilium's default burst of API requests on a node; more renewals than that per second deserve a look.
+_MANY_RENEWALS = 20
+_SMALLEST_WITH_EDGES = 30
+
+
+def advice(cluster: Cluster) -> tuple[str, ...]:
+    """Return the warnings for a valid cluster, each `path: message` like a fault."""
+    return tuple(warning for check in CHECKS for warning in check(cluster))
+
+
+def even_control_planes(cluster: Cluster) -> Iterator[str]:
+    """An even number of etcd members tolerates no more losses than one fewer."""
+    count = len(cluster.control_planes)
+    if count % 2 == 0:
+        quorum = count // 2 + 1
+        yield (
+            f"nodes: {count} control planes need a quorum of {quorum} for etcd and survive the loss of "
+            f"{count - quorum}, as {count - 1} would; use an odd number"
+        )
+
+
+def strict_is_an_old_word(cluster: Cluster) -> Iterator[str]:
+    """Charts before 1.14 had four words for what is a boolean today."""
+    if cluster.cilium.kube_proxy_replacement == "strict":
+        yield "cilium.kubeProxyReplacement: strict is taken as true, the word of today's chart for the same"
+
+
+def dots_in_expressions(cluster: Cluster) -> Iterator[str]:
+    """In a regular expression a bare dot matches any character."""
+    for index, expression in enumerate(cluster.load_balancer.interfaces or ()):
+        if has_bare_dot(expression):
+            repaired = expression.replace(".", r"\.")
+            yield f"loadBalancer.interfaces.{index}: a dot matches any character; for a dot write {repaired}"
+
+
+def announcing_everywhere(cluster: Cluster) -> Iterator[str]:
+    """A policy without expressions takes every device of Cilium."""
+    if cluster.load_balancer.interfaces == ():
+        yield (
+            "loadBalancer.interfaces: an empty list announces on every link of Cilium, "
+            "WireGuard and second cards included; leave the key out for the link of the LAN"
+        )
+
+
+def many_lease_renewals(cluster: Cluster) -> Iterator[str]:
+    """Fast failover of many Services costs requests."""
+    balancer = cluster.load_balancer
+    if balancer.lease_requests >= _MANY_RENEWALS:
+        yield (
+            f"loadBalancer.leases: one node may have to renew {balancer.lease_requests} leases per second "
+            f"({balancer.expected_services} Services / renewDeadline), so Cilium is allowed "
+            f"{balancer.client_rate_limit.qps} requests per second; a longer renewDeadline asks for fewer"
+        )
+
+
+def more_requests_than_expected(cluster: Cluster) -> Iterator[str]:
+    """The expected number sizes the rate limit."""
+    asked, expected = len(cluster.requested), cluster.load_balancer.expected_services
+    if asked > expected:
+        yield f"loadBalancer.expectedServices: {expected} is less than the {asked} addresses asked for"
+
+
+def exhausted_pool(cluster: Cluster) -> Iterator[str]:
+    """A Service without a wish would stay pending."""
+    balancer = cluster.load_balancer
+    pool = balancer.cidr
+    edges = not balancer.allow_first_last_ips and pool.prefixlen <= _SMALLEST_WITH_EDGES
+    if len(of_services(balancer, cluster.ingress)) >= pool.num_addresses - 2 * edges:
+        yield f"loadBalancer.cidr: {pool} has no address left for a Service that does not ask for one"
+
+
+def static_addresses_from_dhcp(cluster: Cluster) -> Iterator[str]:
+    """A static address inside the DHCP range needs a reservation."""
+    dhcp = cluster.network.dhcp_range
+    for node in cluster.nodes:
+        if dhcp is not None and dhcp.start <= node.address <= dhcp.stop:
+            yield (
+                f"nodes.{node.name}.address: {node.address} is inside network.dhcpRange; "
+                "reserve it in the DHCP server, or another machine may get it"
+            )
+
+
+def unused_ingress_address(cluster: Cluster) -> Iterator[str]:
+    """Without a controller the address is an ordinary one."""
+    if cluster.ingress.controller == "none" and cluster.ingress.address is not None:
+        yield "ingress.address: not reserved, because ingress.controller is none"
+
+
+def destroy_wipes_nodes(cluster: Cluster) -> Iterator[str]:
+    """The one switch that loses data."""
+    if cluster.talos.reset_on_destroy:
+        yield "talos.resetOnDestroy: `pulumi destroy` will wipe every node of this stack"
+
+
+CHECKS: tuple[Callable[[Cluster], Iterator[str]], ...] = (
+    even_control_planes,
+    strict_is_an_old_word,
+    dots_in_expressions,
+    announcing_everywhere,
+    many_lease_renewals,
+    more_requests_than_expected,
+    exhausted_pool,
+    static_addresses_from_dhcp,
+    unused_ingress_address,
+    destroy_wipes_nodes,
+)

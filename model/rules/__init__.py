@@ -1,0 +1,54 @@
+"""The rules that bind the parts of a stack config to each other.
+
+A rule is a pure function that names the parts it needs as its parameters and yields faults.
+It is asked only if all of them have their shape, so that one mistyped key hides as few other
+faults as possible. `nodes` are the nodes that have their shape, `all_nodes` exists only if all have.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from model.rules import (
+    addresses,
+    cilium_values,
+    endpoints,
+    expressions,
+    labels,
+    leases,
+    machines,
+    pools,
+    ranges,
+    releases,
+    services,
+    talos_patches,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from model.faults import Fault
+
+RULES: tuple[Callable[..., Iterable[Fault]], ...] = (
+    *ranges.RULES,
+    *machines.RULES,
+    *addresses.RULES,
+    *endpoints.RULES,
+    *expressions.RULES,
+    *labels.RULES,
+    *pools.RULES,
+    *services.RULES,
+    *leases.RULES,
+    *releases.RULES,
+    *cilium_values.RULES,
+    *talos_patches.RULES,
+)
+
+
+def broken_rules(parts: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield the faults of every rule whose parts are all there."""
+    for rule in RULES:
+        needed = signature(rule).parameters
+        if needed.keys() <= parts.keys():
+            yield from rule(**{name: parts[name] for name in needed})

@@ -1,0 +1,101 @@
+"""Rules of the Cilium release: what a user may change, and what belongs together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model.faults import Fault
+from model.rules.owned import contradictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model.kubernetes import Cilium
+
+_KUBEPRISM = "Cilium reaches the API through KubePrism on every node"
+_TALOS = "Talos mounts and restricts this, other values stop the agent"
+_LEASES = "computed from loadBalancer.leases and loadBalancer.expectedServices"
+_ANNOUNCE = "LoadBalancer addresses would not be announced"
+
+OWNED_VALUES = {
+    "kubeProxyReplacement": "there is no kube-proxy; see cilium.kubeProxyReplacement",
+    "k8sServiceHost": _KUBEPRISM,
+    "k8sServicePort": _KUBEPRISM,
+    "k8sServiceHostRef": _KUBEPRISM,
+    "ipam.mode": "pod addresses come from Kubernetes, as network.podCidr and network.nodeMask say",
+    "ipam.operator.clusterPoolIPv4PodCIDRList": "set network.podCidr instead",
+    "ipam.operator.clusterPoolIPv4MaskSize": "set network.nodeMask instead",
+    "ipv4NativeRoutingCIDR": "follows from network.podCidr",
+    "ipv4.enabled": "every range of this config is IPv4",
+    "cgroup.autoMount": _TALOS,
+    "cgroup.hostRoot": _TALOS,
+    "securityContext.capabilities": _TALOS,
+    "securityContext.privileged": _TALOS,
+    "l2announcements.enabled": _ANNOUNCE,
+    "l2announcements.leaseDuration": "set loadBalancer.leases.duration instead",
+    "l2announcements.leaseRenewDeadline": "set loadBalancer.leases.renewDeadline instead",
+    "l2announcements.leaseRetryPeriod": "set loadBalancer.leases.retryPeriod instead",
+    "k8sClientRateLimit": _LEASES,
+    "defaultLBServiceIPAM": "LoadBalancer addresses would not be assigned",
+    "hubble.enabled": "set cilium.hubble.enabled instead",
+    "hubble.relay.enabled": "set cilium.hubble.relay instead",
+    "hubble.ui.enabled": "set cilium.hubble.ui instead",
+    "agent": "without the agent nodes never become Ready",
+    "operator.enabled": "without the operator there are no pools and no addresses",
+    "operator.skipCRDCreation": "pools and policies need their kinds",
+}
+
+# Services of these have no backend on any node, so no node would ever announce them (cilium/cilium#48799).
+_NEVER_LOCAL = ("gatewayAPI.externalTrafficPolicy", "ingressController.service.externalTrafficPolicy")
+
+
+def kube_proxy_is_replaced(cilium: Cilium) -> Iterator[Fault]:
+    """The machine config disables kube-proxy, so nothing else makes Services work."""
+    if cilium.kube_proxy_replacement is False:
+        yield Fault(
+            "cilium.kubeProxyReplacement",
+            "false leaves the cluster without Services: Talos runs no kube-proxy here; set it to true",
+        )
+
+
+def hubble_parts_need_each_other(cilium: Cilium) -> Iterator[Fault]:
+    """The chart refuses a UI without relay and a relay without Hubble."""
+    hubble = cilium.hubble
+    if hubble.ui and not hubble.relay:
+        yield Fault("cilium.hubble.ui", "needs the relay: set cilium.hubble.relay to true")
+    if hubble.relay and not hubble.enabled:
+        yield Fault("cilium.hubble.relay", "needs Hubble: set cilium.hubble.enabled to true")
+
+
+def chart_path_is_relative(cilium: Cilium) -> Iterator[Fault]:
+    """A path of one machine would differ on every other one."""
+    path = cilium.chart.path
+    if path is not None and (not path or path.startswith(("/", "~")) or ".." in path.split("/")):
+        yield Fault("cilium.chart.path", "must be a path inside the project, for example charts/cilium")
+
+
+def values_leave_the_programs_alone(cilium: Cilium) -> Iterator[Fault]:
+    """Values of the user extend those of the program."""
+    for path, reason in contradictions(cilium.values, OWNED_VALUES):
+        yield Fault(f"cilium.values.{path}", f"belongs to this program: {reason}")
+
+
+def cilium_services_are_announced(cilium: Cilium) -> Iterator[Fault]:
+    """Gateways and ingresses of Cilium itself answer on no node with policy Local."""
+    for path in _NEVER_LOCAL:
+        value: object = cilium.values
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value == "Local":
+            yield Fault(
+                f"cilium.values.{path}", "Local is never announced, it has no pod on any node: use Cluster"
+            )
+
+
+RULES = (
+    kube_proxy_is_replaced,
+    hubble_parts_need_each_other,
+    chart_path_is_relative,
+    values_leave_the_programs_alone,
+    cilium_services_are_announced,
+)

@@ -1,0 +1,39 @@
+"""The support matrix: which releases of Talos, Kubernetes and Cilium go together."""
+
+from __future__ import annotations
+
+Minor = tuple[int, int]
+
+# Talos minor → first and last Kubernetes minor: `compatibility` in Talos's machinery module, 1.13.0.
+# 1.11 is left out: it does not know the network documents (LinkConfig, HostnameConfig) the program writes.
+TALOS_KUBERNETES: dict[Minor, tuple[Minor, Minor]] = {
+    (1, 12): ((1, 30), (1, 35)),
+    (1, 13): ((1, 31), (1, 36)),
+}
+
+# Cilium minor → first and last Kubernetes minor it is tested with: "Kubernetes Compatibility" in its
+# documentation of each minor.
+CILIUM_KUBERNETES: dict[Minor, tuple[Minor, Minor]] = {
+    (1, 18): ((1, 30), (1, 33)),
+    (1, 19): ((1, 32), (1, 35)),
+    (1, 20): ((1, 33), (1, 36)),
+}
+
+# Before it, L2 announcements and `externalTrafficPolicy: Local` dropped traffic (cilium/cilium#46399).
+LOCAL_TRAFFIC_POLICY_SINCE = (1, 20, 2)
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Return the numbers of `v1.13.0` or `1.20.2`."""
+    return tuple(int(part) for part in version.removeprefix("v").split("."))
+
+
+def minor(version: str) -> Minor:
+    """Return major and minor of `v1.13.0` or `1.20.2`."""
+    numbers = release(version)
+    return numbers[0], numbers[1]
+
+
+def written(version: Minor) -> str:
+    """Return `1.13`."""
+    return f"{version[0]}.{version[1]}"
