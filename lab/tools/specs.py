@@ -98,9 +98,7 @@ def _cilium(name: str, package: str) -> Spec:
 
 def _node(name: str, package: str, version: str, directory: str = "") -> Spec:
     """Return the spec of a part of a real Talos node's root file system."""
-    return Spec(
-        name, "toolchain/talos", package=package, version=version, directory=directory, optional=True
-    )
+    return Spec(name, "toolchain/talos", package=package, version=version, directory=directory, optional=True)
 
 
 def _own(name: str, module_dir: str, *, optional: bool = False) -> Spec:
@@ -190,7 +188,9 @@ SPECS: Final[tuple[Spec, ...]] = (
     _cilium("cilium-mount", "tools/mount"),
     _cilium("cilium-sysctlfix", "tools/sysctlfix"),
     *(
-        Spec(name, "toolchain/cluster", "github.com/cilium/cilium", _CILIUM, directory=directory, optional=True)
+        Spec(
+            name, "toolchain/cluster", "github.com/cilium/cilium", _CILIUM, directory=directory, optional=True
+        )
         for name, directory in (
             ("cilium-bpf", "bpf"),
             ("cilium-cni-scripts", "plugins/cilium-cni"),
