@@ -54,8 +54,7 @@ class Builder:
             seconds = (
                 self._copy(spec, temporary, log) if spec.directory else self._compile(spec, temporary, log)
             )
-        if not spec.version:
-            cache.drop_old_own_builds(target)
+        cache.drop_old(target)
         return seconds
 
     def _compile(self, spec: Spec, temporary: Path, log: Path) -> float:

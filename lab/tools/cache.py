@@ -16,7 +16,7 @@ from lab.tools.specs import LAB, Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_KEPT_OWN_BUILDS = 3
+_KEPT = 3
 
 
 def root() -> Path:
@@ -83,10 +83,10 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def drop_old_own_builds(target: Path) -> None:
-    """Keep the newest builds of one of the lab's own programs: each change of its sources adds an entry."""
-    entries = sorted(target.parent.parent.glob("own-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in entries[_KEPT_OWN_BUILDS:]:
+def drop_old(target: Path) -> None:
+    """Keep the newest entries of a tool: each change of its sources or pins adds one."""
+    entries = sorted(target.parent.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in entries[_KEPT:]:
         _remove(old)
 
 

@@ -144,13 +144,13 @@ def test_a_change_of_own_sources_is_another_entry_but_a_test_file_is_not(tmp_pat
     assert cache.digest(spec, tmp_path) != before
 
 
-def test_only_the_newest_own_builds_are_kept(tmp_path: Path) -> None:
+def test_only_the_newest_builds_of_a_tool_are_kept(tmp_path: Path) -> None:
     entries = [tmp_path / f"own-{number}" for number in range(5)]
     for age, directory in enumerate(reversed(entries)):
         directory.mkdir()
         os.utime(directory, (1000 - age, 1000 - age))
 
-    cache.drop_old_own_builds(entries[-1] / "talos-sim")
+    cache.drop_old(entries[-1] / "talos-sim")
 
     assert [path for path in entries if path.exists()] == entries[2:]
 
