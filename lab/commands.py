@@ -66,7 +66,7 @@ def prepare(layout: Layout) -> automation.Stack:
     tools = toolset.collect()
     project.link_tools(layout, tools.binaries)
     project.assemble(layout, machines, tools.chart)
-    toolset.install_plugins(layout.pulumi_home, tools)
+    toolset.install_plugins(layout.pulumi_home, tools.plugins)
     say("\n== parts\n" + tools.table())
     document = inventory.simulator_document(
         machines,

@@ -81,9 +81,9 @@ def collect() -> Toolset:
     return Toolset(binaries, found[CHART], plugins.find(binaries["pulumi"]))
 
 
-def install_plugins(pulumi_home: Path, tools: Toolset) -> None:
+def install_plugins(pulumi_home: Path, found: Mapping[str, plugins.Plugin]) -> None:
     """Show the engine one plugin of each kind, in the exact version that the SDK asks for."""
-    for plugin in tools.plugins.values():
+    for plugin in found.values():
         directory = pulumi_home / "plugins" / plugin.directory
         directory.mkdir(parents=True, exist_ok=True)
         link(directory / plugin.path.name, plugin.path)
