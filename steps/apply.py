@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from steps import talosctl
-from steps.answers import Kind, changed_fields, classify, json_stream, words
+from steps.answers import Kind, classify, words
+from steps.change import change, working
 from steps.credentials import parse_talosconfig
 from steps.errors import StepError
 from steps.job import Job, Peer
@@ -16,10 +17,6 @@ from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from steps.talosctl import ApplyMode
-
-UP = frozenset({"booting", "running"})  # stages in which a node works with its configuration
 
 
 class Move(Enum):
@@ -105,14 +102,15 @@ def apply(job: Job) -> str:
     """Apply the machine config and wait until the node works with it."""
     peer = Peer(job.text("NODE"), job.text("ADDRESS"))
     maintenance = job.environment.get("MAINTENANCE_ADDRESS", "") or peer.address
-    node = Node(peer, maintenance, parse_talosconfig(job.secret("talosconfig")).ca)
+    cluster = parse_talosconfig(job.secret("talosconfig"))
+    node = Node(peer, maintenance, cluster.ca)
     reached = job.wait(
         f"{peer.name} to answer", node.check, lambda: _reach(job, node), job.seconds("REACHABLE_TIMEOUT")
     )
     if reached is Move.INSTALL:
         _come_up(job, node)
     else:
-        change(job, node)
+        change(job, peer, cluster)
     return f"{peer.name} configured"
 
 
@@ -146,11 +144,11 @@ def _come_up(job: Job, node: Node) -> None:
     """Wait until the node has installed itself and answers as ours at its own address."""
     gone = False
 
-    def probe() -> Done[None] | Pending:
+    def probe() -> Done[str] | Pending:
         nonlocal gone
         decision = node.decide()
         if decision.move is Move.CHANGE:
-            return stage(job, node.peer)
+            return working(job, node.peer)
         if decision.move is Move.REFUSE:
             raise StepError(f"{node.peer.name}: {decision.message}", node.check)
         if decision.move is Move.INSTALL and gone:
@@ -162,46 +160,3 @@ def _come_up(job: Job, node: Node) -> None:
         return Pending(decision.message or f"{decision.address} is still in maintenance mode")
 
     job.wait(f"{node.peer.name} to install, reboot and answer as configured", node.check, probe)
-
-
-def stage(job: Job, peer: Peer) -> Done[None] | Pending:
-    """Ask a node of ours whether it works with its configuration."""
-    result = job.call(talosctl.get(job.access(peer), "machinestatus"))
-    if not result.ok:
-        if classify(result) is Kind.TRANSIENT:
-            return Pending(words(result))
-        raise StepError(f"{peer.name} does not answer to our credentials: {words(result)}")
-    stages = [str(item.get("spec", {}).get("stage", "")) for item in json_stream(result.stdout)]
-    if len(stages) == 1 and stages[0] in UP:
-        return Done(None)
-    return Pending(f"{peer.name} is {', '.join(stages) or 'without a status'}")
-
-
-def change(job: Job, node: Node) -> None:
-    """Change the configuration of a node of ours, in the mode that APPLY_MODE allows."""
-    mode = job.text("APPLY_MODE")
-    if mode not in {"no-reboot", "staged", "auto"}:
-        raise StepError(f"APPLY_MODE must be no-reboot, staged or auto, not {mode!r}")
-    send(job, node, cast("ApplyMode", mode))
-    job.wait(f"{node.peer.name} to work with its configuration", node.check, lambda: stage(job, node.peer))
-
-
-def send(job: Job, node: Node, mode: ApplyMode) -> str:
-    """Send the machine config to a node of ours and return what talosctl said about it."""
-
-    def probe() -> Done[str] | Pending:
-        result = job.call(talosctl.apply(job.access(node.peer), job.secret("machineConfig"), mode))
-        if result.ok:
-            return Done(result.stderr)
-        kind = classify(result)
-        if kind is Kind.TRANSIENT:
-            return Pending(words(result))
-        if kind is Kind.NEEDS_REBOOT:
-            raise StepError(
-                f"{node.peer.name}: this change needs a reboot: {', '.join(changed_fields(result.stderr))}",
-                "talos.applyMode in the stack's configuration: 'auto' reboots one node at a time, "
-                "'staged' keeps the change for the next reboot",
-            )
-        raise StepError(f"{node.peer.name} refuses its configuration: {words(result)}")
-
-    return job.wait(f"{node.peer.name} to take its configuration", node.check, probe)

@@ -27,7 +27,17 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "apply": ("steps.apply", "apply"),
     "bootstrap": ("steps.bootstrap", "bootstrap"),
     "kubeconfig": ("steps.access", "kubeconfig"),
+    "etcd": ("steps.etcd", "etcd"),
     "api-ready": ("steps.gates", "api_ready"),
+    "talos-health": ("steps.access", "talos_health"),
+    "cilium-ready": ("steps.rollout", "cilium_ready"),
+    "crds-established": ("steps.gates", "crds_established"),
+    "nodes-ready": ("steps.gates", "nodes_ready"),
+    "pool-valid": ("steps.balancer", "pool_valid"),
+    "address-assigned": ("steps.balancer", "address_assigned"),
+    "lease-held": ("steps.balancer", "lease_held"),
+    "reset-armed": ("steps.reset", "armed"),
+    "reset": ("steps.reset", "reset"),
 }
 
 

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 from steps import talosctl
 from steps.answers import etcd_member_ids, json_stream, words
+from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from steps.job import Job
     from steps.run import Result
     from steps.talosctl import Access
 
 DATA = "/var/lib/etcd"
+ETCD_CHECK = (
+    "`talosctl service etcd`, `talosctl logs etcd` and `talosctl etcd members` on the control planes named; "
+    "a member that no longer exists is removed with `talosctl etcd remove-member`"
+)
 
 
 class Evidence(Enum):
@@ -110,3 +115,45 @@ def quorum_allows(members: int, healthy_others: int) -> bool:
 def sentence(testimonies: Iterable[Testimony]) -> str:
     """Return all testimonies as one line."""
     return "; ".join(str(testimony) for testimony in testimonies)
+
+
+def disagreement(
+    testimonies: Mapping[str, str], lists: Mapping[str, tuple[frozenset[str], frozenset[str]]]
+) -> str:
+    """Return why the control planes do not form one etcd cluster yet, or an empty text.
+
+    Args:
+        testimonies: member id by control plane.
+        lists: what each control plane lists: ids of voting members, ids of learners.
+    """
+    expected = frozenset(testimonies.values())
+    for name, (voting, learners) in lists.items():
+        if learners:
+            return f"{name} still lists a learner ({', '.join(sorted(learners))})"
+        if strangers := voting - expected:
+            return f"{name} lists members that are no control plane of this stack: {', '.join(sorted(strangers))}"
+        if expected - voting:
+            missing = (peer for peer, identity in testimonies.items() if identity not in voting)
+            return f"{name} does not list {', '.join(sorted(missing))}"
+    return ""
+
+
+def etcd(job: Job) -> str:
+    """Wait until every control plane is a healthy member and all of them list the same members."""
+    peers = job.control_planes()
+
+    def probe() -> Done[str] | Pending:
+        testimonies = [examine(job, job.access(peer)) for peer in peers]
+        late = [testimony for testimony in testimonies if testimony.evidence is not Evidence.MEMBER]
+        if late:
+            return Pending(sentence(late))
+        lists = {}
+        for peer in peers:
+            known = known_members(job, job.access(peer))
+            if isinstance(known, str):
+                return Pending(f"{peer.name}: {known}")
+            lists[peer.name] = known
+        reason = disagreement({testimony.name: testimony.detail for testimony in testimonies}, lists)
+        return Pending(reason) if reason else Done(f"etcd healthy on {' '.join(peer.name for peer in peers)}")
+
+    return job.wait("all control planes to be healthy etcd members", ETCD_CHECK, probe)

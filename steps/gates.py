@@ -6,14 +6,14 @@ import http.client
 from typing import TYPE_CHECKING
 
 from steps.errors import StepError
-from steps.kube import Unanswered, explain, open_kube, server_address
+from steps.kube import Unanswered, condition, explain, is_true, open_kube, server_address
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from steps.job import Job
-    from steps.kube import Kube
+    from steps.kube import Kube, Object
 
 
 def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: str) -> str:
@@ -48,3 +48,52 @@ def api_ready(job: Job) -> str:
         lacks,
         f"Kubernetes API ready at {endpoint}",
     )
+
+
+def crds_established(job: Job) -> str:
+    """Wait until every named CustomResourceDefinition is established."""
+    names = job.text("CRDS").split()
+
+    def lacks(kube: Kube) -> str:
+        missing = []
+        for name in names:
+            crd = kube.find(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+            if crd is None:
+                missing.append(f"{name} does not exist")
+            elif not is_true(crd, "Established"):
+                missing.append(f"{name} is not established")
+        return "; ".join(missing)
+
+    check = (
+        "`kubectl -n kube-system logs deployment/cilium-operator`: the operator registers them, not the chart"
+    )
+    return gate(job, "the CRDs", check, lacks, f"established: {' '.join(names)}")
+
+
+def nodes_ready(job: Job) -> str:
+    """Wait until every named Node is Ready; refuse a cluster in which kube-proxy runs beside Cilium."""
+    names = job.text("NODES").split()
+
+    def lacks(kube: Kube) -> str:
+        if kube.find("/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy") is not None:
+            raise StepError(
+                "the cluster runs kube-proxy, but Cilium replaces it: both would route Services",
+                "cluster.proxy.disabled in the machine configs, then "
+                "`kubectl -n kube-system delete daemonset kube-proxy`",
+            )
+        nodes = {node["metadata"]["name"]: node for node in kube.items("/api/v1/nodes")}
+        return "; ".join(filter(None, (node_lacks(name, nodes.get(name)) for name in names)))
+
+    check = "`kubectl describe node` of the nodes named and the Cilium pods on them"
+    return gate(job, "the Nodes to be Ready", check, lacks, f"ready: {' '.join(names)}")
+
+
+def node_lacks(name: str, node: Object | None) -> str:
+    """Return why a Node is not Ready, or an empty text."""
+    if node is None:
+        return f"{name} has not registered"
+    if is_true(node, "Ready"):
+        return ""
+    ready = condition(node, "Ready") or {}
+    reason = ready.get("message") or ready.get("reason") or "its kubelet has not reported"
+    return f"{name} is not Ready: {reason}"

@@ -65,7 +65,10 @@ class Kube:
         Raises:
             Unanswered: any answer but 200 and 404, or none.
         """
-        answer = self.ask(path)
+        return self.decode(self.ask(path), path)
+
+    def decode(self, answer: Answer, path: str) -> Object | None:
+        """Return the object of an answer; see `find`."""
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != http.client.OK:

@@ -1,0 +1,154 @@
+"""Wipes a node of ours on `pulumi destroy`, where the stack asks for it; never somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from steps import talosctl
+from steps.answers import Kind, classify, words
+from steps.change import QUORUM_CHECK, alone
+from steps.credentials import parse_talosconfig
+from steps.errors import StepError
+from steps.etcd import Evidence, examine, known_members, sentence
+from steps.job import Peer
+from steps.sight import Sight, State, look
+from steps.waiting import Done, Pending
+
+if TYPE_CHECKING:
+    from steps.credentials import Talosconfig
+    from steps.job import Job
+
+PATIENCE = 60.0  # seconds that a silent node is given before it counts as gone
+LOOKS = 3  # looks in a row that must not find our node, before it counts as gone
+_GONE = frozenset({State.SILENT, State.MAINTENANCE, State.STRANGER})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a node is reset: with or without drain and leaving etcd; or not, and why."""
+
+    graceful: bool
+    refusal: str = ""
+
+
+def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
+    """Return how to reset a node.
+
+    Args:
+        is_member: whether the node is an etcd member.
+        members: voting members of etcd, this node included if it is one.
+        healthy_others: healthy members besides this node.
+
+    A member can leave only with the consent of a majority, itself included; what remains needs a majority as
+    well. The last member has nobody to leave to, and without etcd there is no Kubernetes API to drain through.
+    """
+    if not is_member:
+        return Plan(graceful=healthy_others > 0)
+    if members <= 1:
+        return Plan(graceful=False)
+    majority = members // 2 + 1
+    if healthy_others + 1 >= majority and healthy_others >= (members - 1) // 2 + 1:
+        return Plan(graceful=True)
+    return Plan(
+        graceful=False,
+        refusal=f"etcd has {members} members, of which only {healthy_others} besides this one are healthy: "
+        "resetting it would lose etcd's quorum",
+    )
+
+
+def armed(job: Job) -> str:
+    """Do nothing: the resource exists so that its deletion resets the node."""
+    return f"{job.text('NODE')} is reset when this resource is deleted"
+
+
+def reset(job: Job) -> str:
+    """Reset the node unless it is gone or in maintenance mode already."""
+    peer = Peer(job.text("NODE"), job.text("ADDRESS"))
+    cluster = parse_talosconfig(job.secret("talosconfig"))
+    if not _present(job, peer, cluster):
+        return f"{peer.name} reset"
+    if peer.address in cluster.nodes:
+        with alone(job, cluster.ca):
+            _leave(job, peer, cluster)
+    else:
+        _leave(job, peer, cluster)
+    return f"{peer.name} reset"
+
+
+def _leave(job: Job, peer: Peer, cluster: Talosconfig) -> None:
+    """Reset a node of ours as soon as etcd allows it and see it go."""
+    how = job.wait(f"etcd to do without {peer.name}", QUORUM_CHECK, lambda: _ready(job, peer, cluster))
+    sent, absences = False, 0
+
+    def probe() -> Done[None] | Pending:
+        nonlocal sent, absences
+        sight = look(peer.address, cluster.ca)
+        if sight.state in _GONE:
+            absences += 1
+            return Done(None) if absences >= LOOKS else Pending(str(sight))
+        if absences:
+            job.say(f"{peer.name} came back without having been reset")
+        sent, absences = sent and not absences, 0
+        if sent:
+            return Pending(str(sight))
+        answer = _send(job, peer, how)
+        sent = answer is None
+        return answer or Pending(f"{peer.name} accepted the reset")
+
+    job.wait(f"{peer.name} to leave the cluster", f"the console of {peer.name}", probe)
+
+
+def _present(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
+    """Return whether there is a node of ours to reset; refuse a node of another cluster."""
+    last = [Sight(peer.address, State.SILENT)]
+
+    def probe() -> Done[bool] | Pending:
+        last[0] = look(peer.address, cluster.ca)
+        if last[0].state is State.OURS:
+            return Done(value=True)
+        return Done(value=False) if last[0].state is State.MAINTENANCE else Pending(str(last[0]))
+
+    try:
+        present = job.wait(f"{peer.name} to answer", "", probe, PATIENCE)
+    except StepError:
+        present = False
+    if last[0].state in {State.FOREIGN, State.CLOCK, State.STRANGER}:
+        raise StepError(
+            f"{peer.name} is not reset: {last[0]}",
+            "the node's address and clock; `pulumi state delete` forgets the node without resetting it",
+        )
+    if not present:
+        job.say(f"nothing to reset: {last[0]}")
+    return present
+
+
+def _ready(job: Job, peer: Peer, cluster: Talosconfig) -> Done[Plan] | Pending:
+    """Return the plan once etcd allows the reset."""
+    others = [Peer(address, address) for address in cluster.nodes if address != peer.address]
+    testimonies = [examine(job, job.access(other)) for other in others]
+    healthy = [
+        other for other, seen in zip(others, testimonies, strict=True) if seen.evidence is Evidence.MEMBER
+    ]
+    if peer.address not in cluster.nodes:
+        return Done(plan(is_member=False, members=0, healthy_others=len(healthy)))
+    own = examine(job, job.access(peer))
+    if own.evidence is Evidence.UNKNOWN:
+        return Pending(str(own))
+    if own.evidence is Evidence.EMPTY:
+        return Done(plan(is_member=False, members=0, healthy_others=len(healthy)))
+    known = known_members(job, job.access((healthy or [peer])[0]))
+    if isinstance(known, str):
+        return Pending(f"nobody can say how many members etcd has: {known}; {sentence(testimonies)}")
+    decision = plan(is_member=True, members=len(known[0]), healthy_others=len(healthy))
+    return Pending(f"{decision.refusal} ({sentence(testimonies)})") if decision.refusal else Done(decision)
+
+
+def _send(job: Job, peer: Peer, how: Plan) -> Pending | None:
+    """Ask the node to reset itself; return why it could not be asked now."""
+    result = job.call(talosctl.reset(job.access(peer), graceful=how.graceful))
+    if result.ok:
+        return None
+    if classify(result) is Kind.TRANSIENT:
+        return Pending(words(result))
+    raise StepError(f"{peer.name} refuses to be reset: {words(result)}")
