@@ -185,6 +185,7 @@ SPECS: Final[tuple[Spec, ...]] = (
     _cilium("cilium-agent", "daemon"),
     _cilium("cilium-dbg", "cilium-dbg"),
     _cilium("cilium-cni", "plugins/cilium-cni"),
+    _cilium("cilium-health-responder", "cilium-health/responder"),
     _cilium("cilium-mount", "tools/mount"),
     _cilium("cilium-sysctlfix", "tools/sysctlfix"),
     *(
@@ -197,6 +198,9 @@ SPECS: Final[tuple[Spec, ...]] = (
             ("cilium-image-scripts", "images/cilium"),
         )
     ),
+    _own("lab-node-init", "real/go", optional=True),
+    _own("lab-runc", "real/go", optional=True),
+    _own("lab-http", "real/go", optional=True),
 )
 
 BY_NAME: Final = {spec.name: spec for spec in SPECS}

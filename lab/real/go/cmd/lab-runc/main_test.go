@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestBundleOf(t *testing.T) {
+	for _, c := range []struct {
+		arguments []string
+		bundle    string
+		creates   bool
+	}{
+		{[]string{"--root", "/r", "create", "--bundle", "/b", "id"}, "/b", true},
+		{[]string{"run", "-b", "/b", "id"}, "/b", true},
+		{[]string{"restore", "--bundle=/b", "id"}, "/b", true},
+		{[]string{"create", "id"}, ".", true},
+		{[]string{"delete", "id"}, ".", false},
+	} {
+		bundle, creates := bundleOf(c.arguments)
+		if bundle != c.bundle || creates != c.creates {
+			t.Errorf("%v: got %q %v, want %q %v", c.arguments, bundle, creates, c.bundle, c.creates)
+		}
+	}
+}
+
+func TestSoften(t *testing.T) {
+	before := `{"process":{"rlimits":[{}],"oomScoreAdj":-997,"args":["a"],
+		"capabilities":{"bounding":["CAP_NET_ADMIN","CAP_SYS_RESOURCE"],"effective":["CAP_SYS_RESOURCE"]}},
+		"linux":{"resources":{"memory":{},"cpu":{},"pids":{},"devices":[{}]},"namespaces":[]}}`
+	want := `{"linux":{"namespaces":[],"resources":{"devices":[{}]}},"process":{"args":["a"],` +
+		`"capabilities":{"bounding":["CAP_NET_ADMIN"],"effective":[]}}}`
+	var spec map[string]any
+	if err := json.Unmarshal([]byte(before), &spec); err != nil {
+		t.Fatal(err)
+	}
+	soften(spec)
+	got, err := json.Marshal(spec)
+	if err != nil || string(got) != want {
+		t.Errorf("got %s (%v)\nwant %s", got, err, want)
+	}
+}
+
+func TestSoftenKeepsAPositiveScore(t *testing.T) {
+	spec := map[string]any{"process": map[string]any{"oomScoreAdj": 1000.0}}
+	soften(spec)
+	if spec["process"].(map[string]any)["oomScoreAdj"] != 1000.0 {
+		t.Errorf("a score that the kernel accepts was taken away: %v", spec)
+	}
+}

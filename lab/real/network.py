@@ -1,0 +1,93 @@
+"""The LAN: a bridge in a network namespace, and a namespace with one card for each node and client."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+from lab.real import inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lab.real.inventory import Station
+
+NAMESPACE_PREFIX = "talos-lab-"
+LAN = f"{NAMESPACE_PREFIX}lan"
+BRIDGE = "lan50"
+
+
+class NetworkError(RuntimeError):
+    """`ip` refused something; the message has the command and its words."""
+
+
+def namespace(name: str) -> str:
+    """Return the network namespace of a node or client."""
+    return f"{NAMESPACE_PREFIX}{name}"
+
+
+def inside(name: str, *command: str) -> list[str]:
+    """Return a command that runs in a network namespace, with the machine's own mounts.
+
+    `ip netns exec` would mount a new /sys over the one that Cilium's tools need.
+    """
+    return ["nsenter", f"--net=/run/netns/{name}", *command]
+
+
+def ip(*arguments: str) -> str:
+    """Run `ip` and return its output."""
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NetworkError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def existing() -> list[str]:
+    """Return the lab's network namespaces that exist."""
+    names = (entry["name"] for entry in json.loads(ip("-json", "netns", "list") or "[]"))
+    return sorted(name for name in names if name.startswith(NAMESPACE_PREFIX))
+
+
+def make(stations: Iterable[Station]) -> None:
+    """Make the bridge and one namespace for each station that has none yet."""
+    there = existing()
+    if LAN not in there:
+        ip("netns", "add", LAN)
+        ip("-n", LAN, "link", "set", "lo", "up")
+        # Without spanning tree a port forwards at once, as an access port of a switch with portfast.
+        ip("-n", LAN, "link", "add", BRIDGE, "type", "bridge", "stp_state", "0", "forward_delay", "0")
+        ip("-n", LAN, "addr", "add", f"{inventory.GATEWAY}/{inventory.PREFIX}", "dev", BRIDGE)
+        ip("-n", LAN, "link", "set", BRIDGE, "up")
+    for station in stations:
+        if namespace(station.name) not in there:
+            _plug_in(station)
+
+
+def _plug_in(station: Station) -> None:
+    name = namespace(station.name)
+    ip("netns", "add", name)
+    ip("-n", name, "link", "set", "lo", "up")
+    card = ("peer", "name", "eth0", "address", station.mac, "netns", name)
+    ip("-n", LAN, "link", "add", station.port, "type", "veth", *card)
+    ip("-n", LAN, "link", "set", station.port, "master", BRIDGE, "up")
+    ip("-n", name, "addr", "add", f"{station.address}/{inventory.PREFIX}", "dev", "eth0")
+    ip("-n", name, "link", "set", "eth0", "up")
+    ip("-n", name, "route", "add", "default", "via", inventory.GATEWAY)
+
+
+def plug(station: Station, *, connected: bool) -> None:
+    """Pull a station's cable out of the switch, or put it back."""
+    ip("-n", LAN, "link", "set", station.port, "up" if connected else "down")
+
+
+def reset(station: Station) -> None:
+    """Give a station a new network namespace: what a reboot does to addresses, routes and pinned programs."""
+    remove([namespace(station.name)])
+    _plug_in(station)
+
+
+def remove(names: Sequence[str] | None = None) -> None:
+    """Remove namespaces of the lab (all for None); the links in them go with them."""
+    for name in existing() if names is None else names:
+        ip("netns", "del", name)

@@ -1,0 +1,111 @@
+"""One real Talos node: machined in its own pid, mount, uts, ipc, cgroup and network namespaces."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.real import inventory, network, packages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.real.groups import Groups
+    from lab.real.inventory import Machine
+    from lab.real.layout import RealLayout
+
+VOLUMES = {
+    "/var": "var",
+    "/etc/cni": "cni",
+    "/etc/kubernetes": "kubernetes",
+    "/usr/libexec/kubernetes": "libexec",
+    "/opt": "opt",
+    "/system/state": "state",
+}
+"""What survives a restart of the node: the volumes of Talos's own container platform."""
+
+NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--cgroup")
+
+
+class NodeError(RuntimeError):
+    """A node did not start; the message has the end of its console."""
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Starts and ends the nodes of one lab.
+
+    Attributes:
+        layout: Where their volumes and consoles lie.
+        groups: Their cgroups.
+        rootfs: Talos root file system, mounted read-only by all of them.
+        init: The program that builds a node's mount tree.
+    """
+
+    layout: RealLayout
+    groups: Groups
+    rootfs: Path
+    init: Path
+
+    def running(self, machine: Machine) -> bool:
+        """Tell whether the node has processes."""
+        return self.groups.running(machine.name)
+
+    def power_on(self, machine: Machine) -> None:
+        """Start a node in a fresh network namespace; what its volumes hold decides what it becomes."""
+        directory = self.layout.node(machine.name)
+        (directory / "root").mkdir(parents=True, exist_ok=True)
+        description = directory / "node.json"
+        description.write_text(json.dumps(self._describe(machine, directory), indent=2))
+        command = network.inside(
+            network.namespace(machine.name),
+            packages.find("unshare"),
+            *NAMESPACES,
+            "--fork",
+            "--kill-child=SIGKILL",
+            "--propagation=private",
+            str(self.init),
+            str(description),
+        )
+        with (directory / "console.log").open("ab") as console:
+            subprocess.Popen(
+                self.groups.joining(machine.name, *command),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                env={"PATH": packages.SYSTEM_PATH},
+            )
+
+    def _describe(self, machine: Machine, directory: Path) -> dict[str, object]:
+        return {
+            "name": machine.name,
+            "rootfs": str(self.rootfs),
+            "root": str(directory / "root"),
+            "state": str(directory),
+            "volumes": {path: str(directory / "volumes" / name) for path, name in VOLUMES.items()},
+            "files": {
+                "/etc/hostname": f"{machine.name}\n",
+                "/etc/resolv.conf": f"nameserver {inventory.GATEWAY}\n",
+                "/etc/hosts": f"127.0.0.1 localhost\n{machine.address} {machine.name}\n",
+            },
+        }
+
+    def power_off(self, machine: Machine) -> None:
+        """Take a node away at once, as a power cut does: no process is asked, its cable goes dead first."""
+        network.plug(machine, connected=False)
+        self.groups.end(machine.name)
+
+    def power_on_again(self, machine: Machine) -> None:
+        """Start a node that was cut off; addresses, routes and eBPF programs are gone as after a reboot."""
+        network.reset(machine)
+        self.power_on(machine)
+
+    def console(self, machine: Machine, lines: int = 15) -> str:
+        """Return the end of what the node printed."""
+        log = self.layout.node(machine.name) / "console.log"
+        if not log.exists():
+            return "(it never started)"
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
