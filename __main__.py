@@ -1,0 +1,39 @@
+"""Machines in Talos maintenance mode become a cluster whose Services have addresses on the LAN."""
+
+import pulumi
+import pulumi_command
+import pulumi_kubernetes as k8s
+from pulumi import ResourceOptions
+
+import components
+import config
+
+loaded = config.load()
+cluster = loaded.cluster
+command = pulumi_command.Provider("command")
+
+talos_args = components.TalosClusterArgs(cluster=cluster, secrets=loaded.talos_secrets)
+talos = components.TalosCluster(cluster.name, talos_args, ResourceOptions(providers=[command]))
+
+kubernetes = k8s.Provider(
+    "kubernetes",
+    kubeconfig=talos.kubeconfig,
+    cluster_identifier=cluster.name,  # a renewed kubeconfig is still this cluster: nothing is replaced
+    enable_server_side_apply=True,
+)
+
+
+def after(*parts: pulumi.Resource) -> ResourceOptions:
+    """Return the options of a component that needs these, complete."""
+    return ResourceOptions(providers=[command, kubernetes], depends_on=list(parts))
+
+
+inside = components.KubernetesArgs(cluster=cluster, kubeconfig=talos.kubeconfig)
+cilium = components.Cilium("cilium", inside, after(talos))
+load_balancer = components.LoadBalancerPool("load-balancer", inside, after(cilium))
+components.IngressService("ingress", inside, after(cilium, load_balancer))
+
+pulumi.export("kubeconfig", talos.kubeconfig)
+pulumi.export("talosconfig", talos.talosconfig)
+for key, value in components.stack_outputs(cluster).items():
+    pulumi.export(key, value)

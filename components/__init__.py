@@ -1,0 +1,18 @@
+"""The cluster as four components: Talos, Cilium, the LoadBalancer pool, the ingress Service."""
+
+from components.base import KubernetesArgs
+from components.cilium import Cilium
+from components.ingress import IngressService
+from components.load_balancer import LoadBalancerPool
+from components.outputs import stack_outputs
+from components.talos import TalosCluster, TalosClusterArgs
+
+__all__ = [
+    "Cilium",
+    "IngressService",
+    "KubernetesArgs",
+    "LoadBalancerPool",
+    "TalosCluster",
+    "TalosClusterArgs",
+    "stack_outputs",
+]

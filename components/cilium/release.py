@@ -1,0 +1,92 @@
+"""Cilium: the Helm release and the gates that prove it works before anything needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.base import Component, KubernetesArgs
+from components.cilium.values import helm_values
+from components.commands import Step
+
+if TYPE_CHECKING:
+    from model import Cluster
+    from model.kubernetes import Chart
+
+NAMESPACE = "kube-system"
+CRDS = ("ciliumloadbalancerippools.cilium.io", "ciliuml2announcementpolicies.cilium.io")
+"""Definitions that the running operator registers; the chart has none."""
+
+
+class Cilium(Component):
+    """Cilium released, rolled out on every node, its resource kinds known, every node Ready."""
+
+    def __init__(self, name: str, args: KubernetesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("homelab:cilium:Cilium", name, None, opts)
+        release = self._release(args.cluster)
+        revision = release.status.revision.apply(str)
+        ready = self.run("ready", rolled_out(args, revision), [release])
+        self.run("crds", crds_established(args), [ready])
+        self.run("nodes", nodes_ready(args), [ready])
+        self.register_outputs({"version": args.cluster.versions.cilium})
+
+    def _release(self, cluster: Cluster) -> Any:  # noqa: ANN401 - the generated SDK is not type-checked
+        seconds = round(cluster.timeouts.cilium)
+        limit = f"{seconds}s"
+        own = pulumi.ResourceOptions(
+            protect=cluster.talos.protect,
+            custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit, delete=limit),
+        )
+        return k8s.helm.v3.Release(
+            self.child_name("release"),
+            name="cilium",
+            namespace=NAMESPACE,
+            version=cluster.versions.cilium,
+            values=helm_values(cluster),
+            timeout=seconds,
+            skip_await=True,  # the gates wait, and say for what
+            **chart_source(cluster.cilium.chart),
+            opts=pulumi.ResourceOptions.merge(self.child_options(), own),
+        )
+
+
+def rolled_out(args: KubernetesArgs, revision: pulumi.Input[str]) -> Step:
+    """Wait until this revision of agent and operator runs everywhere."""
+    return Step(
+        name="cilium-ready",
+        timeout=args.cluster.timeouts.cilium,
+        environment={"REVISION": revision, "NAMESPACE": NAMESPACE},
+        secrets=args.secrets,
+    )
+
+
+def crds_established(args: KubernetesArgs) -> Step:
+    """Wait until the API server knows the kinds that the load balancer needs."""
+    return Step(
+        name="crds-established",
+        timeout=args.cluster.timeouts.crds,
+        environment={"CRDS": " ".join(CRDS)},
+        secrets=args.secrets,
+    )
+
+
+def nodes_ready(args: KubernetesArgs) -> Step:
+    """Wait until the Kubernetes API reports each node of the config as Ready."""
+    names = sorted(node.name for node in args.cluster.nodes)
+    return Step(
+        name="nodes-ready",
+        timeout=args.cluster.timeouts.nodes,
+        environment={"NODES": " ".join(names)},
+        secrets=args.secrets,
+    )
+
+
+def chart_source(chart: Chart) -> dict[str, Any]:
+    """Return the arguments of the release that say where the chart is."""
+    if chart.path is not None:
+        return {"chart": chart.path}
+    if chart.repository.startswith("oci://"):
+        return {"chart": f"{chart.repository.removesuffix('/').removesuffix('/cilium')}/cilium"}
+    return {"chart": "cilium", "repository_opts": {"repo": chart.repository}}

@@ -1,0 +1,114 @@
+"""Helm values of the Cilium chart as a pure function of the config."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from components.talos.machine_config import KUBE_PRISM_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from model import Cluster
+    from model.kubernetes import Hubble
+
+Values = dict[str, Any]
+
+AGENT_CAPABILITIES = (
+    "CHOWN",
+    "KILL",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "SYS_ADMIN",
+    "SYS_RESOURCE",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "SETGID",
+    "SETUID",
+)
+"""The chart's own list without SYS_MODULE and SYSLOG: Talos takes SYS_MODULE from every container."""
+
+CLEAN_STATE_CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_RESOURCE")
+
+BASE_QPS = 10
+"""Queries a second that the agent has by default for everything but leases."""
+
+
+def helm_values(cluster: Cluster) -> Values:
+    """Return the values of the release: the program's, with the user's merged over them."""
+    return merge(program_values(cluster), cluster.cilium.values)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Values:
+    """Return `base` with `over` merged into it as Helm does: maps are merged, anything else is replaced."""
+    return {**base, **{key: _replace(base.get(key), value) for key, value in over.items()}}
+
+
+def _replace(below: object, value: object) -> object:
+    return merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+
+
+def program_values(cluster: Cluster) -> Values:
+    """Return what the program decides; sources for each value are in docs/decisions/."""
+    return {
+        "ipam": {"mode": "kubernetes"},  # the chart's own default, 10.0.0.0/8, overlaps most LANs
+        "kubeProxyReplacement": "true",
+        "k8sServiceHost": "localhost",
+        "k8sServicePort": KUBE_PRISM_PORT,
+        "securityContext": {
+            "capabilities": {
+                "ciliumAgent": list(AGENT_CAPABILITIES),
+                "cleanCiliumState": list(CLEAN_STATE_CAPABILITIES),
+            },
+        },
+        "cgroup": {"autoMount": {"enabled": False}, "hostRoot": "/sys/fs/cgroup"},
+        # Talos's host DNS is reached through the host's stack, which BPF host routing would skip.
+        "bpf": {"hostLegacyRouting": True},
+        "l2announcements": _l2_announcements(cluster),
+        "k8sClientRateLimit": _client_rate_limit(cluster),
+        # Replicas exclude each other on a node: a second one on a single node stays pending for ever.
+        "operator": {"replicas": min(2, len(cluster.nodes)), "rollOutPods": True},
+        "rollOutCiliumPods": True,
+        "hubble": _hubble(cluster.cilium.hubble),
+    }
+
+
+def _l2_announcements(cluster: Cluster) -> Values:
+    leases = cluster.load_balancer.leases
+    return {
+        "enabled": True,
+        "leaseDuration": duration(leases.duration),
+        "leaseRenewDeadline": duration(leases.renew_deadline),
+        "leaseRetryPeriod": duration(leases.retry_period),
+    }
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a Go duration in the largest unit that stays whole: 15s, 200ms."""
+    milliseconds = round(seconds * 1000)
+    return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
+
+
+def _client_rate_limit(cluster: Cluster) -> dict[str, int]:
+    """Return room for the leases on top of the agent's default.
+
+    In the worst case one node holds all leases and renews each once in a renew deadline (services x
+    1/leaseRenewDeadline, Cilium's documentation of L2 announcements). With too little, addresses flap.
+    """
+    balancer = cluster.load_balancer
+    qps = BASE_QPS + math.ceil(balancer.expected_services / balancer.leases.renew_deadline)
+    return {"qps": qps, "burst": 2 * qps}
+
+
+def _hubble(hubble: Hubble) -> Values:
+    if not hubble.enabled:
+        return {"enabled": False}
+    return {
+        "enabled": True,
+        # The chart's default makes new certificates at each render: a diff in each preview.
+        "tls": {"auto": {"enabled": True, "method": "cronJob"}},
+        "relay": {"enabled": hubble.relay, "rollOutPods": True},
+        "ui": {"enabled": hubble.ui, "rollOutPods": True},
+    }

@@ -1,0 +1,82 @@
+"""The one way in which this program runs something outside the engine: a step of `steps/` as a Command.
+
+A step gets plain data in its environment, where `pulumi preview --diff` shows it, and secrets as one JSON
+object on stdin, where nothing shows them. No shell, no path and no value of this machine is an input, so two
+workstations see the same diff.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_command import local
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INTERPRETER = ("python3", "-I", "steps")
+"""Fixed program; the provider appends the step's name and runs it in the project directory, no shell."""
+
+GRACE = 30
+"""Seconds by which the engine's limit exceeds the step's own, so that the step can say what was missing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """A step, what it gets and how long it may take.
+
+    Attributes:
+        name: Name of the step in `steps/`.
+        timeout: Seconds after which the step gives up with an explanation.
+        environment: Plain data; a change is shown in the preview and runs the step again.
+        secrets: Secret data, by name.
+        secret_output: Whether stdout is secret; then nothing is logged.
+        delete: Name of the step that runs when the resource is deleted; only for steps that are meant to.
+    """
+
+    name: str
+    timeout: float
+    environment: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
+    secret_output: bool = False
+    delete: str | None = None
+
+
+def run_step(name: str, step: Step, opts: pulumi.ResourceOptions) -> local.Command:
+    """Return the Command `name` that runs `step`; `opts` says its parent and its order."""
+    seconds = math.ceil(step.timeout)
+    limit = f"{seconds + GRACE}s"
+    own = pulumi.ResourceOptions(
+        custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit, delete=limit),
+        additional_secret_outputs=["stdout"] if step.secret_output else None,
+    )
+    return local.Command(
+        name,
+        interpreter=list(INTERPRETER),
+        create=step.name,
+        delete=step.delete,
+        environment={**step.environment, "STEP_TIMEOUT": str(seconds)},
+        stdin=_stdin(step.secrets),
+        logging=local.Logging.NONE if step.secret_output else local.Logging.STDERR,
+        add_previous_output_in_env=False,
+        opts=pulumi.ResourceOptions.merge(own, opts),
+    )
+
+
+def _stdin(secrets: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str] | None:
+    return pulumi.Output.secret(pulumi.Output.json_dumps(dict(secrets))) if secrets else None
+
+
+def secret_stdout(command: local.Command) -> pulumi.Output[str]:
+    """Return the result of a step as a secret."""
+    return pulumi.Output.secret(command.stdout)
+
+
+def digest(value: object) -> str:
+    """Return a short digest of JSON data: an input that makes a gate ask again when the data changes."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

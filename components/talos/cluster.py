@@ -1,0 +1,108 @@
+"""TalosCluster: secrets, machine configs, nodes, etcd and a Kubernetes API that answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from components.base import Component
+from components.commands import run_step, secret_stdout
+from components.talos import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pulumi_command import local
+
+    from components.commands import Step
+    from model import Cluster
+
+ONCE = ["create", "environment", "interpreter", "logging", "stdin", "addPreviousOutputInEnv"]
+"""Inputs whose change must not run a step again that makes the cluster's identity or starts its etcd."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TalosClusterArgs:
+    """What TalosCluster needs.
+
+    Attributes:
+        cluster: The checked config.
+        secrets: An existing Talos secrets bundle; without it the cluster gets a new identity.
+    """
+
+    cluster: Cluster
+    secrets: pulumi.Input[str] | None = field(default=None, repr=False)
+
+
+class TalosCluster(Component):
+    """Machines in maintenance mode become a Kubernetes cluster without a CNI.
+
+    Nodes are configured in parallel; with apply mode `auto`, which may reboot them, one after the other.
+    """
+
+    kubeconfig: pulumi.Output[str]
+    """Kubeconfig of the administrator; secret."""
+    talosconfig: pulumi.Output[str]
+    """Talosconfig of the administrator; secret."""
+
+    def __init__(self, name: str, args: TalosClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("homelab:talos:Cluster", name, None, opts)
+        cluster = args.cluster
+        secrets = self._generate_secrets(cluster) if args.secrets is None else args.secrets
+        self.talosconfig = secret_stdout(self.run("talosconfig", steps.talosconfig(cluster, secrets)))
+        nodes = self._configure_nodes(cluster, secrets)
+        control_planes = nodes[: len(cluster.control_planes)]
+        self.kubeconfig = self._issue_kubeconfig(cluster, control_planes)
+        self._start(cluster, control_planes, nodes)
+        self.register_outputs({"kubeconfig": self.kubeconfig, "talosconfig": self.talosconfig})
+
+    def _generate_secrets(self, cluster: Cluster) -> pulumi.Output[str]:
+        return secret_stdout(self._run_once("secrets", steps.secrets(cluster), cluster))
+
+    def _configure_nodes(self, cluster: Cluster, secrets: pulumi.Input[str]) -> list[local.Command]:
+        """Return the step that configured each node, control planes first."""
+        applied: list[local.Command] = []
+        for node in (*cluster.control_planes, *cluster.workers):
+            config = self.run(f"machine-config-{node.name}", steps.machine_config(cluster, node, secrets))
+            step = steps.apply(cluster, node, secret_stdout(config), self.talosconfig)
+            after = applied[-1:] if cluster.talos.apply_mode == "auto" else []
+            applied.append(self.run(f"apply-{node.name}", step, after))
+            if cluster.talos.reset_on_destroy:
+                reset = steps.reset(cluster, node, self.talosconfig)
+                self.run(f"reset-{node.name}", reset, applied[-1:])
+        return applied
+
+    def _issue_kubeconfig(
+        self,
+        cluster: Cluster,
+        control_planes: Iterable[pulumi.Resource],
+    ) -> pulumi.Output[str]:
+        # A control plane issues it from the CA in its config, before there is an API or etcd.
+        return secret_stdout(
+            self.run("kubeconfig", steps.kubeconfig(cluster, self.talosconfig), control_planes)
+        )
+
+    def _start(
+        self,
+        cluster: Cluster,
+        control_planes: Iterable[pulumi.Resource],
+        nodes: Iterable[pulumi.Resource],
+    ) -> None:
+        bootstrap = steps.bootstrap(cluster, self.talosconfig)
+        bootstrapped = self._run_once("bootstrap", bootstrap, cluster, control_planes)
+        etcd = self.run("etcd", steps.etcd(cluster, self.talosconfig), [bootstrapped])
+        api = self.run("api-ready", steps.api_ready(cluster, self.kubeconfig), [etcd])
+        self.run("talos-health", steps.talos_health(cluster, self.talosconfig), [api, *nodes])
+
+    def _run_once(
+        self,
+        suffix: str,
+        step: Step,
+        cluster: Cluster,
+        after: Iterable[pulumi.Resource] = (),
+    ) -> local.Command:
+        once = pulumi.ResourceOptions(protect=cluster.talos.protect, ignore_changes=ONCE)
+        opts = pulumi.ResourceOptions.merge(self.child_options(after), once)
+        return run_step(self.child_name(suffix), step, opts)
