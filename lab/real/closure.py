@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ def libraries(program: Path) -> list[Path]:
     done = subprocess.run(
         [packages.find("ldd"), program], capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
     )
-    return [Path(found) for found in _LIBRARY.findall(done.stdout)]
+    # A loader that was told `$ORIGIN/../lib` prints the path with the dots.
+    return [Path(os.path.normpath(found)) for found in _LIBRARY.findall(done.stdout)]
 
 
 def install(program: Path, root: Path, target: str) -> None:

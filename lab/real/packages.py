@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.real.host import Unsuitable
@@ -62,6 +63,12 @@ def ensure(say: Callable[[str], None]) -> None:
     if missing():
         last = (done.stderr.strip().splitlines() or ["apt-get said nothing"])[-1]
         raise Unsuitable(f"packages are missing: {' '.join(missing())}; `{' '.join(command)}` said: {last}")
+
+
+def identity() -> str:
+    """Return what changes when a package is upgraded: the programs' real paths, sizes and times."""
+    paths = [Path(find(program)).resolve() for program in PACKAGES]
+    return " ".join(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths)
 
 
 def find(program: str) -> str:

@@ -1,0 +1,44 @@
+"""`python -m lab.real up|nodes|destroy|down` (the Makefile calls it)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lab.real import commands
+from lab.real.groups import GroupError
+from lab.real.host import Unsuitable
+from lab.real.inventory import InventoryError
+from lab.real.layout import RealLayout
+from lab.real.network import NetworkError
+from lab.real.site import SiteError
+from lab.tools import Interrupted, ToolsError
+
+COMMANDS = {
+    "nodes": commands.nodes,
+    "down": commands.down,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; an expected failure is one message and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m lab.real", description=commands.__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--state", type=Path, default=RealLayout().state, help="state directory (default: .lab-real)")
+    options = parser.parse_args(arguments)
+    try:
+        return COMMANDS[options.command](RealLayout(options.state.resolve()))
+    except Unsuitable as reasons:
+        print(f"lab-real cannot run on this machine:\n{reasons}", file=sys.stderr)
+    except (SiteError, InventoryError, NetworkError, GroupError) as error:
+        print(f"lab-real: {error}", file=sys.stderr)
+    except ToolsError as error:
+        print(f"lab-real: tools are missing:\n{error}", file=sys.stderr)
+    except Interrupted as interrupted:
+        return 128 + interrupted.number
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
