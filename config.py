@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from model import Cluster
 
 
+__all__ = ["Faults", "Loaded", "load", "parse"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """What the program is told.
@@ -52,4 +55,16 @@ def load() -> Loaded:
         raise pulumi.RunError(f"the stack config has {len(faults.lines)} fault(s):\n{faults}") from None
     for warning in advice(cluster):
         pulumi.log.warn(warning)
-    return Loaded(cluster=cluster, talos_secrets=config.get_secret("talosSecrets"))
+    return Loaded(cluster=cluster, talos_secrets=_imported_secrets(config))
+
+
+def _imported_secrets(config: pulumi.Config) -> pulumi.Output[str] | None:
+    """Return the Talos secrets bundle of the config, which the engine does not force to be encrypted."""
+    import pulumi  # noqa: PLC0415
+    from pulumi.runtime.config import is_config_secret  # noqa: PLC0415
+
+    if is_config_secret(config.full_key("talosSecrets")):
+        return config.get_secret("talosSecrets")
+    if config.get("talosSecrets") is not None:
+        raise pulumi.RunError("homelab:talosSecrets: is in clear text; use `pulumi config set --secret`")
+    return None
