@@ -150,7 +150,12 @@ SPECS: Final[tuple[Spec, ...]] = (
         version="v3.22.0",
         accepts=Range((3, 18, 0), (4, 0, 0)),
         version_args=("version", "--short"),
-        variables=(("helm.sh/helm/v3/internal/version.version", "v3.22.0"),),
+        variables=(
+            ("helm.sh/helm/v3/internal/version.version", "v3.22.0"),
+            # Without these `helm template` renders for Kubernetes 1.20, which the Cilium chart refuses.
+            ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor", _KUBERNETES.split(".")[0].removeprefix("v")),
+            ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor", _KUBERNETES.split(".")[1]),
+        ),
     ),
     Spec(
         name="cilium-chart",
