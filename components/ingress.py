@@ -23,8 +23,7 @@ class IngressService(Component):
         super().__init__("homelab:kubernetes:IngressService", name, None, opts)
         ingress = args.cluster.ingress
         if ingress.controller == "service":
-            service = self._create_service(ingress)
-            self._prove(args, service)
+            self._prove(args, self._create_service(ingress))
         self.register_outputs({"address": str(ingress.address or "")})
 
     def _create_service(self, ingress: Ingress) -> pulumi.CustomResource:
@@ -34,8 +33,6 @@ class IngressService(Component):
         return self.create("service", service_manifest(ingress), namespace)
 
     def _prove(self, args: KubernetesArgs, service: pulumi.CustomResource) -> None:
-        if args.cluster.ingress.address is None:
-            return
         assigned = self.run("address", address_assigned(args), [service])
         if args.cluster.load_balancer.verify_lease:
             self.run("lease", lease_held(args), [assigned])
@@ -74,10 +71,11 @@ def namespace_manifest(ingress: Ingress) -> dict[str, Any]:
 
 def service_manifest(ingress: Ingress) -> dict[str, Any]:
     """Return the Service; its target ports are those that ingress controllers name `http` and `https`."""
-    # A gate of our own waits and gives Cilium's reason; the provider would also want endpoints.
-    annotations = {"pulumi.com/skipAwait": "true"}
-    if ingress.address is not None:
-        annotations["lbipam.cilium.io/ips"] = str(ingress.address)
+    annotations = {
+        "lbipam.cilium.io/ips": str(ingress.address),
+        # A gate of our own waits and gives Cilium's reason; the provider would also want endpoints.
+        "pulumi.com/skipAwait": "true",
+    }
     ports = {"http": 80, "https": 443}
     return {
         "apiVersion": "v1",

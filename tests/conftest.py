@@ -1,8 +1,9 @@
-"""Shared by all tests: where the stack files are, and clusters made from them."""
+"""Shared by the tests of the program: clusters made from stack files, and what the program registers."""
 
 from __future__ import annotations
 
 import json
+import runpy
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,32 +12,23 @@ import pytest
 import yaml
 
 import config
+from tests.recording import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model import Cluster
+    from tests.recording import Graph
 
 ROOT = Path(__file__).resolve().parent.parent
-BASE = ROOT / "Pulumi.lab.yaml"
+KEY = "homelab:cluster"
 
 
-@pytest.fixture(scope="session")
-def base() -> dict[str, Any]:
-    """The config of the committed lab stack: three control planes, two workers, a tagged LAN."""
-    cluster = yaml.safe_load(BASE.read_text())["config"]["homelab:cluster"]
+def stack_config(path: Path) -> dict[str, Any]:
+    """Return the value of `homelab:cluster` in a stack file."""
+    cluster = yaml.safe_load(path.read_text())["config"][KEY]
     assert isinstance(cluster, dict)
     return cluster
-
-
-@pytest.fixture
-def make_cluster(base: dict[str, Any]) -> Callable[..., Cluster]:
-    """Return a function that makes a checked cluster from the lab's config with some keys merged over it."""
-
-    def make(over: dict[str, Any] | None = None) -> Cluster:
-        return config.parse(json.dumps(merged(base, over or {})))
-
-    return make
 
 
 def merged(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -50,3 +42,44 @@ def merged(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         else:
             result[key] = value
     return result
+
+
+@pytest.fixture(scope="session")
+def base() -> dict[str, Any]:
+    """The config of the committed lab stack: three control planes, two workers, a tagged LAN."""
+    return stack_config(ROOT / "Pulumi.lab.yaml")
+
+
+@pytest.fixture(scope="session")
+def make_cluster(base: dict[str, Any]) -> Callable[[dict[str, Any]], Cluster]:
+    """Return a function that makes a checked cluster from the lab's config with some keys changed."""
+    return lambda over: config.parse(json.dumps(merged(base, over)))
+
+
+@pytest.fixture(scope="session")
+def run_main(base: dict[str, Any]) -> Callable[..., Graph]:
+    """Return a function that runs `__main__.py` on the lab's config with some keys changed."""
+
+    def run(
+        over: dict[str, Any] | None = None, *, preview: bool = False, secrets: str | None = None
+    ) -> Graph:
+        return run_program(merged(base, over or {}), preview=preview, secrets=secrets)
+
+    return run
+
+
+def run_program(cluster: dict[str, Any], *, preview: bool = False, secrets: str | None = None) -> Graph:
+    """Run the whole program on a config and return what it registered."""
+    values = {KEY: json.dumps(cluster)}
+    if secrets is not None:
+        values["homelab:talosSecrets"] = secrets
+    return record(
+        lambda: void(runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")),
+        preview=preview,
+        config=values,
+        secret_keys=("homelab:talosSecrets",),
+    )
+
+
+def void(_: object) -> None:
+    """Drop a result: Pulumi takes what a program returns for its outputs."""

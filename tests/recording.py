@@ -6,15 +6,17 @@ What only the engine does is absent: inheritance of `protect` by children, execu
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf import json_format
+from google.protobuf import json_format  # type: ignore[import-untyped]
 from pulumi.runtime import rpc, set_all_config, set_mocks, settings, stack
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 SIGNATURE = rpc._special_sig_key
 STACK = "pulumi:pulumi:Stack"
@@ -155,7 +157,7 @@ class RecordingMonitor(MockMonitor):
         self.graph = Graph()
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - gRPC names
-        response = super().RegisterResource(request)
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != STACK:
             assert request.name not in self.graph.resources, f"two resources named {request.name}"
             self.graph.resources[request.name] = Registered(request, str(response.urn))
@@ -167,7 +169,7 @@ class RecordingMonitor(MockMonitor):
             self.graph.exports = outputs
         else:
             self.graph[self.graph.name_of(request.urn)].outputs = outputs
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
 def record(
@@ -179,16 +181,33 @@ def record(
 ) -> Graph:
     """Run a Pulumi program against the recording monitor and return what it registered."""
     monitor = RecordingMonitor(preview=preview)
-    loop = asyncio.new_event_loop()
+    with _event_loops() as loop:
+        set_mocks(monitor.mocks, project="homelab", stack="test", preview=preview, monitor=monitor)
+        _forget_stack()  # the one of set_mocks: run_in_stack makes its own
+        set_all_config(dict(config or {}), list(secret_keys))
+        try:
+            loop.run_until_complete(stack.run_in_stack(program))
+        finally:
+            _forget_stack()
+            set_all_config({}, [])
+    return monitor.graph
+
+
+@contextmanager
+def _event_loops() -> Iterator[asyncio.AbstractEventLoop]:
+    """Give a loop for the program; its one worker, on which the monitor answers, has another."""
+    loop, answering = asyncio.new_event_loop(), asyncio.new_event_loop()
+    worker = ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(answering,))
+    loop.set_default_executor(worker)
     asyncio.set_event_loop(loop)
     try:
-        set_mocks(monitor.mocks, project="homelab", stack="test", preview=preview, monitor=monitor)
-        settings.set_root_resource(None)  # the one of set_mocks: run_in_stack makes its own
-        set_all_config(dict(config or {}), list(secret_keys))
-        loop.run_until_complete(stack.run_in_stack(program))
+        yield loop
     finally:
-        settings.set_root_resource(None)
-        set_all_config({}, [])
-        loop.close()
+        worker.shutdown()
         asyncio.set_event_loop(None)
-    return monitor.graph
+        answering.close()
+        loop.close()
+
+
+def _forget_stack() -> None:
+    settings.set_root_resource(None)  # type: ignore[arg-type]

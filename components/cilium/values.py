@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from components.talos.machine_config import KUBE_PRISM_PORT
+from model.types import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,6 @@ AGENT_CAPABILITIES = (
 """The chart's own list without SYS_MODULE and SYSLOG: Talos takes SYS_MODULE from every container."""
 
 CLEAN_STATE_CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_RESOURCE")
-
-BASE_QPS = 10
-"""Queries a second that the agent has by default for everything but leases."""
 
 
 def helm_values(cluster: Cluster) -> Values:
@@ -67,7 +64,7 @@ def program_values(cluster: Cluster) -> Values:
         # Talos's host DNS is reached through the host's stack, which BPF host routing would skip.
         "bpf": {"hostLegacyRouting": True},
         "l2announcements": _l2_announcements(cluster),
-        "k8sClientRateLimit": _client_rate_limit(cluster),
+        "k8sClientRateLimit": cluster.load_balancer.client_rate_limit._asdict(),
         # Replicas exclude each other on a node: a second one on a single node stays pending for ever.
         "operator": {"replicas": min(2, len(cluster.nodes)), "rollOutPods": True},
         "rollOutCiliumPods": True,
@@ -79,27 +76,10 @@ def _l2_announcements(cluster: Cluster) -> Values:
     leases = cluster.load_balancer.leases
     return {
         "enabled": True,
-        "leaseDuration": duration(leases.duration),
-        "leaseRenewDeadline": duration(leases.renew_deadline),
-        "leaseRetryPeriod": duration(leases.retry_period),
+        "leaseDuration": format_duration(leases.duration),
+        "leaseRenewDeadline": format_duration(leases.renew_deadline),
+        "leaseRetryPeriod": format_duration(leases.retry_period),
     }
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a Go duration in the largest unit that stays whole: 15s, 200ms."""
-    milliseconds = round(seconds * 1000)
-    return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
-
-
-def _client_rate_limit(cluster: Cluster) -> dict[str, int]:
-    """Return room for the leases on top of the agent's default.
-
-    In the worst case one node holds all leases and renews each once in a renew deadline (services x
-    1/leaseRenewDeadline, Cilium's documentation of L2 announcements). With too little, addresses flap.
-    """
-    balancer = cluster.load_balancer
-    qps = BASE_QPS + math.ceil(balancer.expected_services / balancer.leases.renew_deadline)
-    return {"qps": qps, "burst": 2 * qps}
 
 
 def _hubble(hubble: Hubble) -> Values:

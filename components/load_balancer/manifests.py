@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from model.versions import minor
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from ipaddress import IPv4Address, IPv4Network
@@ -18,7 +20,7 @@ Manifest = dict[str, Any]
 
 POLICY_API_VERSION = "cilium.io/v2alpha1"
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
-V2_SINCE = (1, 18)
+POOL_V2_SINCE = (1, 18)
 SMALLEST_WITH_RESERVED_ENDS = 30
 """Longest prefix of which Cilium can set the first and last address aside."""
 
@@ -110,8 +112,7 @@ def _pool(cluster: Cluster, name: str, spec: Manifest) -> Manifest:
 
 def pool_api_version(cilium: str) -> str:
     """Return the newest version of the pool's kind that this Cilium serves."""
-    major, minor, _ = cilium.split(".")
-    return "cilium.io/v2" if (int(major), int(minor)) >= V2_SINCE else "cilium.io/v2alpha1"
+    return "cilium.io/v2" if minor(cilium) >= POOL_V2_SINCE else "cilium.io/v2alpha1"
 
 
 def _manifest(api_version: str, kind: str, name: str, spec: Manifest) -> Manifest:
