@@ -123,7 +123,7 @@ class _Run:
 
 
 def _compiled(log: Path) -> str:
-    """Return how far a build is: `go build -v` names each module it downloads and each package it compiles."""
+    """Return how far a build is: `go build -v` names each module it downloads and package it compiles."""
     try:
         lines = log.read_bytes().splitlines()
     except FileNotFoundError:
