@@ -16,6 +16,7 @@ from lab.real.site import SiteError
 from lab.tools import Interrupted, ToolsError
 
 COMMANDS = {
+    "up": commands.up,
     "nodes": commands.nodes,
     "down": commands.down,
 }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
-from lab.real import host, inventory, site
+from lab.layout import REPOSITORY
+from lab.real import host, inventory, network, program, site
 
 if TYPE_CHECKING:
     from lab.real.layout import RealLayout
@@ -18,14 +21,35 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def prepare(layout: RealLayout) -> site.Site:
+    """Get every part, start what does not run, and write the project directory."""
+    machines = inventory.parse_nodes(os.environ.get(NODES) or inventory.DEFAULT)
+    parts = site.provide(say)
+    made = site.Site(layout, parts, machines)
+    for line in made.start():
+        say(f"started {line}")
+    program.assemble(layout, machines, parts.tools, deviates=parts.host.deviates)
+    return made
+
+
 def nodes(layout: RealLayout) -> int:
     """Start the LAN, the registry and the nodes, and nothing else."""
-    machines = inventory.parse_nodes(os.environ.get(NODES) or inventory.DEFAULT)
     with site.exclusive(layout):
-        started = site.Site(layout, site.provide(say), machines).start()
-    for line in started:
-        say(f"started {line}")
+        prepare(layout)
     return 0
+
+
+def up(layout: RealLayout) -> int:
+    """Run the program from maintenance mode to an address that answers."""
+    with site.exclusive(layout):
+        prepare(layout)
+        return inside(layout, "up")
+
+
+def inside(layout: RealLayout, command: str) -> int:
+    """Run the half of a command that needs the LAN; return its exit code."""
+    python = (sys.executable, "-m", "lab.real.inside", command, str(layout.state))
+    return subprocess.run(network.inside(network.LAN, *python), cwd=REPOSITORY, check=False).returncode
 
 
 def down(layout: RealLayout) -> int:

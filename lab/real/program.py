@@ -1,0 +1,120 @@
+"""The unchanged program with stack `lab-real`: its project directory and the engine.
+
+What runs here runs inside the LAN's network namespace, where the nodes can be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import secrets
+import sys
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pulumi import automation
+
+from lab import engine
+from lab.layout import PROGRAM, PROJECT, REPOSITORY
+from lab.project import link, link_tools, replace, write_private
+from lab.real import packages
+from lab.real.layout import STACK
+from lab.tools import plugins
+from lab.toolset import install_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.real.inventory import Machine
+    from lab.real.layout import RealLayout
+    from lab.real.tools import Tools
+
+TOOLS = ("pulumi", "talosctl", "kubectl", "helm")
+KEPT = ("encryptionsalt", "secretsprovider")
+"""What the engine writes into a stack file: it belongs to this lab's passphrase."""
+
+SMALL_HOST = {
+    "machine": {
+        "kubelet": {
+            "extraConfig": {"oomScoreAdj": 0, "cgroupsPerQOS": False, "enforceNodeAllocatable": ["none"]},
+        },
+    },
+}
+"""Talos patch for machines without CAP_SYS_RESOURCE or cgroup v2 controllers: kubelet asks for neither."""
+
+
+def assemble(layout: RealLayout, machines: Sequence[Machine], tools: Tools, *, deviates: bool) -> None:
+    """Write or refresh the project directory, the tools on PATH and the plugins."""
+    layout.project.mkdir(exist_ok=True)
+    for name in PROGRAM:
+        link(layout.project / name, REPOSITORY / name)
+    (layout.project / "charts").mkdir(exist_ok=True)
+    link(layout.project / "charts" / "cilium", tools["cilium-chart"])
+    link_tools(layout, {name: tools[name] for name in TOOLS})
+    base = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text())
+    write_stack(layout, stack_document(base, machines, deviates=deviates))
+    if not layout.passphrase.exists():
+        write_private(layout.passphrase, secrets.token_urlsafe(32))
+    install_plugins(layout.pulumi_home, plugins.find(tools["pulumi"]))
+
+
+def stack_document(base: dict[str, Any], machines: Sequence[Machine], *, deviates: bool) -> dict[str, Any]:
+    """Return the stack file with these nodes, and with kubelet's settings where the machine needs them."""
+    document = deepcopy(base)
+    cluster = document["config"]["homelab:cluster"]
+    cluster["nodes"] = [
+        {
+            "name": machine.name,
+            "role": machine.role,
+            "address": machine.address,
+            "interface": {"name": "eth0"},
+            "disk": "/dev/vda",
+        }
+        for machine in machines
+    ]
+    if deviates:
+        cluster["talos"]["patches"]["all"].append(SMALL_HOST)
+    return document
+
+
+def with_policy(document: dict[str, Any], policy: str) -> dict[str, Any]:
+    """Return a stack file whose ingress Service has this external traffic policy."""
+    changed = deepcopy(document)
+    changed["config"]["homelab:cluster"]["ingress"]["externalTrafficPolicy"] = policy
+    return changed
+
+
+def write_stack(layout: RealLayout, document: dict[str, Any]) -> None:
+    """Write the stack file; the salt of an existing one is kept."""
+    if layout.stack_file.exists():
+        there = yaml.safe_load(layout.stack_file.read_text())
+        document = document | {key: there[key] for key in KEPT if key in there}
+    replace(layout.stack_file, yaml.safe_dump(document, sort_keys=False))
+
+
+def read_stack(layout: RealLayout) -> dict[str, Any]:
+    """Return the stack file as it is."""
+    document: dict[str, Any] = yaml.safe_load(layout.stack_file.read_text())
+    return document
+
+
+def open_stack(layout: RealLayout) -> automation.Stack:
+    """Select stack `lab-real`, or create it on the lab's own file backend."""
+    layout.backend.mkdir(exist_ok=True)
+    variables = engine.environment(layout) | {
+        "PATH": f"{layout.tools}{os.pathsep}{packages.path()}",
+    }
+    os.environ.update(variables)  # the API looks for `pulumi` on this process's own PATH
+    return automation.create_or_select_stack(
+        stack_name=STACK,
+        project_name=PROJECT,
+        program=lambda: _run(layout),
+        opts=automation.LocalWorkspaceOptions(work_dir=str(layout.project), env_vars=variables),
+    )
+
+
+def _run(layout: RealLayout) -> None:
+    if str(layout.project) not in sys.path:
+        sys.path.insert(0, str(layout.project))
+    runpy.run_path(str(layout.project / "__main__.py"), run_name="__main__")
