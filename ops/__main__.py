@@ -1,0 +1,8 @@
+"""`python -m ops verify|doctor|render`."""
+
+import sys
+
+from ops.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

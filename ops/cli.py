@@ -1,0 +1,79 @@
+"""Command line of ops: what to run, where to look, how to print."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops import sources, table, verify
+from ops.sources import CannotCheckError, Place
+from steps import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STATUSES = "exit status: 0 nothing failed, 1 something failed, 2 it could not be checked"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except CannotCheckError as error:
+        print(f"cannot check: {error}", file=sys.stderr)
+        return table.CANNOT_CHECK
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser(prog="python -m ops", description=__doc__, epilog=STATUSES)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _verify(commands.add_parser("verify", help="does the cluster do what the config says", epilog=STATUSES))
+    return top
+
+
+def _place(options: argparse.Namespace) -> Place:
+    return Place(
+        project=options.project,
+        stack=options.stack,
+        config=options.config,
+        kubeconfig=options.kubeconfig,
+        talosconfig=options.talosconfig,
+    )
+
+
+def _where(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which cluster is meant."""
+    parser.add_argument("--stack", default="", help="read config and credentials of this stack")
+    parser.add_argument(
+        "--project", type=Path, default=Path(), help="Pulumi project directory (default: here)"
+    )
+    parser.add_argument("--config", type=Path, help="stack file (default: Pulumi.STACK.yaml of the project)")
+    parser.add_argument("--kubeconfig", type=Path, help="file to use instead of the stack's output")
+    parser.add_argument("--talosconfig", type=Path, help="file to use instead of the stack's output")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _show(options: argparse.Namespace, rows: list[table.Row]) -> int:
+    print(table.as_json(rows) if options.json else table.as_text(rows))
+    return table.exit_status(rows)
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    _where(parser)
+    parser.add_argument(
+        "--probe", action="store_true", help="open the addresses from this machine: ARP, TCP, HTTP"
+    )
+    parser.set_defaults(run=_run_verify)
+
+
+def _run_verify(options: argparse.Namespace) -> int:
+    place = _place(options)
+    cluster = sources.cluster(place)
+    credentials = sources.credentials(place, sources.run_pulumi)
+    rows = verify.verify(cluster, credentials, run.talosctl, verify.Wish(probe=options.probe))
+    return _show(options, rows)

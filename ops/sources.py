@@ -1,0 +1,154 @@
+"""Where config and credentials come from: a stack's outputs, or files that were named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import yaml
+
+import config
+from model.faults import Faults
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from model import Cluster
+
+PULUMI_PATIENCE = 120.0  # seconds; a backend in the network may be slow
+
+
+class CannotCheckError(Exception):
+    """There is nothing to look at: no config, no credentials, or no answer; the text says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """What the command line says.
+
+    Attributes:
+        project: The Pulumi project directory.
+        stack: Name of the stack, or empty.
+        config: Stack file, or None for that of the stack.
+        kubeconfig: File, or None for the stack's output.
+        talosconfig: File, or None for the stack's output.
+    """
+
+    project: Path
+    stack: str = ""
+    config: Path | None = None
+    kubeconfig: Path | None = None
+    talosconfig: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Admin access; either may be missing. Kept in memory only."""
+
+    kubeconfig: str = field(default="", repr=False)
+    talosconfig: str = field(default="", repr=False)
+
+
+class Runner(Protocol):
+    """Runs `pulumi` in the project directory."""
+
+    def __call__(self, argv: Sequence[str], directory: Path, /) -> str:
+        """Return stdout; raises `CannotCheckError` with the last words of stderr."""
+
+
+def stack_file(place: Place) -> Path:
+    """Return the stack file that was named or belongs to the stack."""
+    if place.config is not None:
+        return place.config
+    if not place.stack:
+        raise CannotCheckError("name a stack (--stack NAME) or a stack file (--config Pulumi.NAME.yaml)")
+    return place.project / f"Pulumi.{place.stack}.yaml"
+
+
+def cluster(place: Place) -> Cluster:
+    """Return the checked config of the stack.
+
+    Raises:
+        CannotCheckError: there is no such file, or it has faults.
+    """
+    path = stack_file(place)
+    try:
+        return config.parse(json.dumps(_section(path, _document(path))))
+    except Faults as faults:
+        raise CannotCheckError(f"{path} has {len(faults.lines)} fault(s):\n{faults}") from None
+
+
+def _document(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CannotCheckError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+    except yaml.YAMLError:
+        raise CannotCheckError(f"{path} is no YAML") from None
+
+
+def _section(path: Path, document: object) -> Any:  # noqa: ANN401 - any JSON, the model checks it
+    section = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(section, dict) or "homelab:cluster" not in section:
+        raise CannotCheckError(f"{path} has no config for homelab:cluster")
+    return section["homelab:cluster"]
+
+
+def credentials(place: Place, run: Runner) -> Credentials:
+    """Return what the files hold; what no file was named for comes from the stack's outputs.
+
+    Raises:
+        CannotCheckError: a file cannot be read, or the stack has no such outputs.
+    """
+    kubeconfig, talosconfig = _text(place.kubeconfig), _text(place.talosconfig)
+    if place.kubeconfig is None and place.stack:
+        outputs = stack_outputs(place, run)
+        kubeconfig = outputs.get("kubeconfig", "")
+        talosconfig = talosconfig or outputs.get("talosconfig", "")
+    return Credentials(kubeconfig, talosconfig)
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CannotCheckError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+
+
+def stack_outputs(place: Place, run: Runner) -> dict[str, str]:
+    """Return the text outputs of the stack, secrets in plain: they stay in this process."""
+    argv = ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", place.stack]
+    try:
+        outputs = json.loads(run(argv, place.project))
+    except json.JSONDecodeError:
+        raise CannotCheckError(f"the outputs of stack {place.stack} are no JSON") from None
+    return {name: value for name, value in outputs.items() if isinstance(value, str)}
+
+
+def run_pulumi(argv: Sequence[str], directory: Path, /) -> str:
+    """Run a program of Pulumi; see `Runner`."""
+    try:
+        done = subprocess.run(
+            list(argv),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PULUMI_PATIENCE,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise CannotCheckError(
+            "pulumi is not on PATH; install it, or give --kubeconfig and --config"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise CannotCheckError(f"`{argv[0]}` gave no answer in {PULUMI_PATIENCE:.0f} s") from None
+    if done.returncode != 0:
+        words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise CannotCheckError(f"`{' '.join(argv[:3])}`: {words[-1]}")
+    return done.stdout

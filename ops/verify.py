@@ -1,0 +1,77 @@
+"""`ops verify`: one look at a running cluster, a line per claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ops import checks, gather, probe
+from ops.sources import CannotCheckError
+from ops.table import Row, not_applicable
+from steps.errors import StepError
+from steps.kube import Unanswered, open_kube
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model import Cluster, Reservation
+    from ops.facts import Seen
+    from ops.sources import Credentials
+    from steps.run import Runner
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """How far to look: whether to open connections to the addresses from this machine."""
+
+    probe: bool = False
+
+
+def look(cluster: Cluster, credentials: Credentials, runner: Runner) -> Seen:
+    """Return what the Kubernetes API and, where there is a talosconfig, the nodes say.
+
+    Raises:
+        CannotCheckError: the API server cannot be asked.
+    """
+    if not credentials.kubeconfig:
+        raise CannotCheckError(
+            "there is no kubeconfig: the stack has no such output yet, or name --kubeconfig"
+        )
+    try:
+        seen = gather.gather(open_kube(credentials.kubeconfig))
+    except (StepError, Unanswered) as error:
+        raise CannotCheckError(f"the Kubernetes API cannot be asked: {error}") from None
+    if not credentials.talosconfig:
+        return seen
+    links, unknown = gather.links(cluster.announcing_nodes, credentials.talosconfig, runner)
+    return replace(seen, links=links, links_unknown=unknown)
+
+
+def verify(cluster: Cluster, credentials: Credentials, runner: Runner, wish: Wish) -> list[Row]:
+    """Return the whole table.
+
+    Raises:
+        CannotCheckError: the API server cannot be asked.
+    """
+    seen = look(cluster, credentials, runner)
+    rows = list(checks.rows(cluster, seen))
+    for reservation in cluster.requested:
+        rows.extend(_from_the_lan(cluster, reservation, seen, wish))
+    return rows
+
+
+def _from_the_lan(cluster: Cluster, reservation: Reservation, seen: Seen, wish: Wish) -> Iterator[Row]:
+    """Yield what this machine sees of an address."""
+    address = reservation.address
+    reason = seen.agents_absent or ("" if wish.probe else "not asked for (--probe opens connections)")
+    service = seen.service(reservation.namespace, reservation.name)
+    ports = sorted(port.number for port in service.ports if port.protocol == "TCP") if service else []
+    if reason or not ports:
+        reason = reason or "its Service has no TCP port, or does not exist"
+        yield not_applicable(f"{address} answers from here", reason)
+        return
+    yield probe.arp(address, cluster.lan.cidr)
+    for port in ports:
+        yield probe.tcp(address, port)
+    if probe.HTTP in ports:
+        yield probe.web(address)
