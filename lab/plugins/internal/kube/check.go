@@ -1,0 +1,108 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"lab/plugins/internal/cluster"
+	"lab/plugins/internal/rpc"
+)
+
+// Check names the object, gives it the default namespace and brings its values into the form that the
+// API server uses. It needs no cluster.
+func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	c, err := p.ready()
+	if err != nil {
+		return nil, err
+	}
+	if isRelease(req.GetUrn()) {
+		return p.releases.Load().Check(ctx, req)
+	}
+	olds, err := decode(req.GetUrn(), "old inputs", req.GetOlds())
+	if err != nil {
+		return nil, err
+	}
+	news, err := decode(req.GetUrn(), "inputs", req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	wanted := normalize(objectOf(news))
+	if failures := refuse(req.GetUrn(), wanted); len(failures) > 0 {
+		return &pulumirpc.CheckResponse{Inputs: req.GetNews(), Failures: failures}, nil
+	}
+	if err := assignName(wanted, objectOf(olds), req); err != nil {
+		return nil, err
+	}
+	assignNamespace(c, wanted)
+	checked := wanted.properties()
+	markSecrets(checked, news)
+	inputs, err := rpc.Encode(req.GetUrn(), checked)
+	return &pulumirpc.CheckResponse{Inputs: inputs}, err
+}
+
+// refuse lists what this plugin would otherwise silently do differently from the real one.
+func refuse(urn string, wanted object) []*pulumirpc.CheckFailure {
+	var failures []*pulumirpc.CheckFailure
+	fail := func(property, format string, args ...any) {
+		failures = append(failures, &pulumirpc.CheckFailure{Property: property, Reason: fmt.Sprintf(format, args...)})
+	}
+	token := string(resource.URN(urn).Type())
+	const advice = "is not supported by the lab plugin; use the real pulumi-resource-kubernetes"
+	if strings.HasSuffix(token, "Patch") && !strings.HasSuffix(wanted.kind(), "Patch") {
+		fail("kind", "%s: a patch resource %s", token, advice)
+	}
+	if strings.HasSuffix(token, "List") && strings.HasSuffix(wanted.kind(), "List") {
+		fail("kind", "%s: a list cannot be created, only the objects in it", token)
+	}
+	if wanted.annotation(annotationWaitFor) != "" {
+		fail("metadata.annotations", "the annotation %s %s", annotationWaitFor, advice)
+	}
+	if wanted.at("metadata", "generateName") != nil && !wanted.hasName() {
+		fail("metadata.generateName", "server-side apply needs metadata.name")
+	}
+	if wanted.text("apiVersion") == "" || wanted.kind() == "" {
+		fail("", "%s: apiVersion and kind are required", token)
+	}
+	return failures
+}
+
+// assignName keeps the generated name of the old inputs, or generates one.
+func assignName(wanted, old object, req *pulumirpc.CheckRequest) error {
+	if wanted.hasName() {
+		return nil
+	}
+	name := old.name()
+	if name == "" || old.annotation(annotationAutonamed) != "true" {
+		generated, err := generateName(req)
+		if err != nil {
+			return err
+		}
+		name = generated
+	}
+	wanted.setMetadata("name", name)
+	wanted.annotate(annotationAutonamed, "true")
+	return nil
+}
+
+func generateName(req *pulumirpc.CheckRequest) (string, error) {
+	if options := req.GetAutonaming(); options != nil {
+		if options.GetMode() == pulumirpc.CheckRequest_AutonamingOptions_DISABLE {
+			return "", fmt.Errorf("%s: autonaming is off, so metadata.name is required", resource.URN(req.GetUrn()).Name())
+		}
+		return options.GetProposedName(), nil
+	}
+	return resource.NewUniqueName(req.GetRandomSeed(), resource.URN(req.GetUrn()).Name()+"-", 0, 0, nil)
+}
+
+func assignNamespace(c *cluster.Cluster, wanted object) {
+	if c.Namespace == "" || wanted.at("metadata", "namespace") != nil {
+		return
+	}
+	if namespaced, _ := c.Namespaced(wanted.gvk()); namespaced {
+		wanted.setMetadata("namespace", c.Namespace)
+	}
+}
