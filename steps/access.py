@@ -46,10 +46,11 @@ def talos_health(job: Job) -> str:
     last = ["no check has run yet"]
 
     def hear(line: str | None, /) -> None:
-        if line and line != last[0]:
+        if line is None:
+            job.say(f"Talos' health check still says: {last[0]}")
+        elif line and line != last[0]:
             last[0] = line
-        elif line is None:
-            job.say(f"Talos' health check is still {last[0]}")
+            job.say(line)
 
     def probe() -> Done[str] | Pending:
         invocation = talosctl.health(

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from steps.run import Result
 
 _LONGEST = 600  # characters of an error text worth showing
+_CHATTER = "generating PKI and tokens"  # stands before every message of `gen config`
 _CODE = re.compile(r"code = (\w+)")
 _KEY = re.compile(r"^[+-]\s*(?:- )*([A-Za-z][\w./-]*):")
-_MEMBER_COLUMNS = ("ID", "HOSTNAME", "PEER URLS", "CLIENT URLS", "LEARNER")
+_HEADING = re.compile(r"\S+(?: \S+)*")
+_MEMBER_COLUMNS = frozenset({"ID", "LEARNER"})
 
 
 class Kind(Enum):
@@ -71,7 +73,7 @@ def words(result: Result) -> str:
     if result.status is None:
         return "no answer within the time limit of the call"
     text = result.stderr.split("\ndiff:", 1)[0].split("\nUsage:", 1)[0]
-    line = re.sub(r"\s+", " ", text).strip()
+    line = re.sub(r"\s+", " ", text.replace(_CHATTER, "")).strip()
     line = re.sub(r"rpc error: code = (\w+) desc = ", r"\1: ", line)
     if not line:
         return f"exit status {result.status} without a word"
@@ -113,16 +115,20 @@ def client_minor(stdout: str) -> tuple[int, int] | None:
 def etcd_member_ids(table: str) -> tuple[frozenset[str], frozenset[str]] | None:
     """Return the ids of the voting members and of the learners out of `talosctl etcd members`, or None.
 
-    talosctl offers no other output for it. Columns are separated by three spaces or more and found by their
-    heading.
+    talosctl offers no other output for it. Cells stand below their heading; a member that has only just been
+    added has no name yet, so cells cannot be counted.
     """
-    lines = [re.split(r"\s{3,}", line.strip()) for line in table.splitlines() if line.strip()]
-    if not lines or not set(_MEMBER_COLUMNS) <= set(lines[0]):
+    lines = [line for line in table.splitlines() if line.strip()]
+    starts = {match[0]: match.start() for match in _HEADING.finditer(lines[0])} if lines else {}
+    if not starts.keys() >= _MEMBER_COLUMNS:
         return None
-    heading = lines[0]
-    identity, learner = heading.index("ID"), heading.index("LEARNER")
-    if any(len(line) != len(heading) for line in lines):
+    rows = [(_cell(line, starts["ID"]), _cell(line, starts["LEARNER"])) for line in lines[1:]]
+    if not rows or any(not identity or learner not in {"true", "false"} for identity, learner in rows):
         return None
-    voting = frozenset(line[identity] for line in lines[1:] if line[learner] == "false")
-    learners = frozenset(line[identity] for line in lines[1:] if line[learner] != "false")
-    return voting, learners
+    voting = frozenset(identity for identity, learner in rows if learner == "false")
+    return voting, frozenset(identity for identity, _ in rows) - voting
+
+
+def _cell(line: str, start: int) -> str:
+    """Return the word at a column of a table, or nothing."""
+    return line[start:].partition(" ")[0]

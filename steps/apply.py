@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from steps import talosctl
 from steps.answers import Kind, classify, words
@@ -12,11 +11,8 @@ from steps.change import change, working
 from steps.credentials import parse_talosconfig
 from steps.errors import StepError
 from steps.job import Job, Peer
-from steps.sight import Sight, State, look
+from steps.sight import Sight, State
 from steps.waiting import Done, Pending
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Move(Enum):
@@ -75,13 +71,11 @@ class Node:
         peer: its name and its own address.
         maintenance: where it answers before it is configured.
         ca: our cluster's Talos CA.
-        look: how to look at an address, given the CA.
     """
 
     peer: Peer
     maintenance: str
     ca: str
-    look: Callable[[str, str], Sight] = look
 
     @property
     def check(self) -> str:
@@ -91,11 +85,11 @@ class Node:
             f"in maintenance mode {self.maintenance}, port 50000"
         )
 
-    def decide(self) -> Decision:
-        """Look at both addresses."""
-        own = self.look(self.peer.address, self.ca)
+    def judge(self, job: Job) -> Decision:
+        """Look at the node's addresses and return what to do."""
+        own = job.look(self.peer.address, self.ca)
         other = self.maintenance != self.peer.address and own.state is not State.OURS
-        return decide(own, self.look(self.maintenance, self.ca) if other else own)
+        return decide(own, job.look(self.maintenance, self.ca) if other else own)
 
 
 def apply(job: Job) -> str:
@@ -116,7 +110,7 @@ def apply(job: Job) -> str:
 
 def _reach(job: Job, node: Node) -> Done[Move] | Pending:
     """Look; configure the node if it is in maintenance mode."""
-    decision = node.decide()
+    decision = node.judge(job)
     if decision.move is Move.REFUSE:
         raise StepError(
             f"{node.peer.name}: {decision.message}",
@@ -146,7 +140,7 @@ def _come_up(job: Job, node: Node) -> None:
 
     def probe() -> Done[str] | Pending:
         nonlocal gone
-        decision = node.decide()
+        decision = node.judge(job)
         if decision.move is Move.CHANGE:
             return working(job, node.peer)
         if decision.move is Move.REFUSE:

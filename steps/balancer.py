@@ -79,8 +79,8 @@ def address_assigned(job: Job) -> str:
         return f"{request_lacks(item, address)}{_held_by(kube.items('/api/v1/services'), address)}"
 
     check = (
-        f"`kubectl describe service {service.partition('/')[2]}` for the request, `kubectl get ippools -o yaml` "
-        "for pools and selectors, and the log of cilium-operator"
+        f"`kubectl describe service {service.partition('/')[2]}` for the request, `kubectl get ippools "
+        "-o yaml` for pools and selectors, and the log of cilium-operator"
     )
     return gate(job, f"{address} at Service {service}", check, lacks, f"{service} holds {address}")
 
@@ -138,8 +138,8 @@ def lease_held(job: Job) -> str:
         return reason
 
     check = (
-        "that the L2 policy selects the Service and at least one node (`kubectl get l2announcement -o yaml`) and "
-        "that the release has l2announcements.enabled; `kubectl -n kube-system logs ds/cilium | grep l2`"
+        "that the L2 policy selects the Service and at least one node (`kubectl get l2announcement -o yaml`) "
+        "and that the release has l2announcements.enabled; `kubectl -n kube-system logs ds/cilium | grep l2`"
     )
     return gate(job, f"a node to announce {service}", check, lacks, f"{service} is announced")
 

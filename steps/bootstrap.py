@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from steps import talosctl
 from steps.answers import Kind, classify, words
 from steps.errors import StepError
-from steps.etcd import Evidence, Testimony, examine, sentence
+from steps.etcd import Evidence, Finding, examine, sentence
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -24,16 +24,16 @@ CHECK = (
 
 
 class Decision(Enum):
-    """What the testimonies of all control planes allow."""
+    """What the findings of all control planes allow."""
 
     BOOTSTRAP = "no control plane has etcd data"
     JOIN = "etcd data exists: control planes without it join by themselves"
     WAIT = "a control plane has not said whether it has etcd data"
 
 
-def decide(testimonies: Iterable[Testimony]) -> Decision:
+def decide(findings: Iterable[Finding]) -> Decision:
     """Return what to do; one control plane with data is enough never to bootstrap."""
-    seen = {testimony.evidence for testimony in testimonies}
+    seen = {finding.evidence for finding in findings}
     if seen & {Evidence.MEMBER, Evidence.DATA}:
         return Decision.JOIN
     return Decision.WAIT if Evidence.UNKNOWN in seen else Decision.BOOTSTRAP
@@ -45,12 +45,12 @@ def bootstrap(job: Job) -> str:
     chosen = _chosen(job, peers)
 
     def probe() -> Done[str] | Pending:
-        testimonies = [examine(job, job.access(peer)) for peer in peers]
-        decision = decide(testimonies)
+        findings = [examine(job, job.access(peer)) for peer in peers]
+        decision = decide(findings)
         if decision is Decision.WAIT:
-            return Pending(sentence(testimonies))
+            return Pending(sentence(findings))
         if decision is Decision.JOIN:
-            job.say(f"not bootstrapping, {decision.value}: {sentence(testimonies)}")
+            job.say(f"not bootstrapping, {decision.value}: {sentence(findings)}")
             return Done(RESULT)
         return _act(job, chosen)
 

@@ -89,20 +89,20 @@ def change_with_reboot(job: Job, peer: Peer, cluster: Talosconfig) -> None:
 
 def spare(job: Job, peer: Peer, others: tuple[Peer, ...]) -> Done[bool] | Pending:
     """Return whether etcd runs, once it can do without this control plane for a while."""
-    testimonies = [examine(job, job.access(other)) for other in others]
+    findings = [examine(job, job.access(other)) for other in others]
     own = examine(job, job.access(peer))
-    if {testimony.evidence for testimony in (own, *testimonies)} == {Evidence.EMPTY}:
+    if {finding.evidence for finding in (own, *findings)} == {Evidence.EMPTY}:
         return Done(value=False)
     members = len(others) + 1
-    for testimony, candidate in zip((own, *testimonies), (peer, *others), strict=True):
-        if testimony.evidence is Evidence.MEMBER:
+    for finding, candidate in zip((own, *findings), (peer, *others), strict=True):
+        if finding.evidence is Evidence.MEMBER:
             known = known_members(job, job.access(candidate))
             members = members if isinstance(known, str) else len(known[0])
             break
-    healthy = sum(testimony.evidence is Evidence.MEMBER for testimony in testimonies)
+    healthy = sum(finding.evidence is Evidence.MEMBER for finding in findings)
     if quorum_allows(members, healthy):
         return Done(value=True)
-    return Pending(f"{healthy} of {members - 1} other members are healthy: {sentence(testimonies)}")
+    return Pending(f"{healthy} of {members - 1} other members are healthy: {sentence(findings)}")
 
 
 def working(job: Job, peer: Peer) -> Done[str] | Pending:
@@ -131,8 +131,8 @@ def _rebooted(job: Job, peer: Peer, before: str) -> Done[str] | Pending:
 
 def _member_again(job: Job, peer: Peer) -> Done[None] | Pending:
     """Return when the node is a healthy etcd member."""
-    testimony = examine(job, job.access(peer))
-    return Done(None) if testimony.evidence is Evidence.MEMBER else Pending(str(testimony))
+    finding = examine(job, job.access(peer))
+    return Done(None) if finding.evidence is Evidence.MEMBER else Pending(str(finding))
 
 
 def _node_check(peer: Peer) -> str:
@@ -147,7 +147,10 @@ def alone(job: Job, ca: str) -> Iterator[None]:
     """
     identity = hashlib.sha256(ca.encode()).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"talos-cluster-{os.getuid()}-{identity}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StepError(f"cannot open the lock {path}: {error.strerror}", "who made that file") from None
     try:
         job.wait(
             "another step that takes a node of this cluster down",

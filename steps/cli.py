@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import sys
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from steps import run
+from steps import run, sight
 from steps.errors import StepError, Stopped
 from steps.job import Job, parse_seconds
 from steps.redact import redact, secret_values
@@ -48,22 +49,25 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     say: Callable[[str], None] = _printer(())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     try:
         secrets = read_secrets()
         say = _printer(secret_values(secrets.values()))
-        result = _step(arguments[1])(_job(secrets, say))
+        result = find_step(arguments[1])(_job(secrets, say))
     except StepError as error:
         say(f"{arguments[1]}: {error}")
         return 1
     except Stopped as stopped:
         say(f"{arguments[1]}: stopped by {stopped.signal_name}; running it again is safe")
         return 128 + stopped.signal_number
+    except Exception:  # noqa: BLE001 - whatever it is, its text may quote a secret
+        say(f"{arguments[1]}: this is a fault of the step itself\n{traceback.format_exc()}")
+        return 1
     print(result.rstrip("\n"), flush=True)
     return 0
 
 
-def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+def stop(number: int, _frame: FrameType | None) -> NoReturn:
     """Turn a signal into an exception, so that running children are ended on the way out."""
     raise Stopped(number, signal.Signals(number).name)
 
@@ -93,10 +97,10 @@ def _job(secrets: Mapping[str, str], say: Callable[[str], None]) -> Job:
     """Return the step's data with the machine's own clock and talosctl."""
     clock = SystemClock()
     limit = parse_seconds("STEP_TIMEOUT", os.environ.get("STEP_TIMEOUT", ""))
-    return Job(dict(os.environ), secrets, clock, clock.now() + limit, say, run.talosctl)
+    return Job(dict(os.environ), secrets, clock, clock.now() + limit, say, run.talosctl, sight.look)
 
 
-def _step(name: str) -> Callable[[Job], str]:
+def find_step(name: str) -> Callable[[Job], str]:
     """Return the function of the step."""
     module, function = STEPS[name]
     step: Callable[[Job], str] = getattr(import_module(module), function)

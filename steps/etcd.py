@@ -34,7 +34,7 @@ class Evidence(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
+class Finding:
     """A control plane's evidence, with its member id or the reason why there is none."""
 
     name: str
@@ -47,19 +47,19 @@ class Testimony:
         return f"{self.name} {self.evidence.value}{f' ({shown})' if shown else ''}"
 
 
-def examine(job: Job, access: Access) -> Testimony:
+def examine(job: Job, access: Access) -> Finding:
     """Ask a control plane, authenticated, for its member, its etcd service and its data directory.
 
     Only an answer to the last question proves that there is no data; everything unclear is `UNKNOWN`.
     """
     member = job.call(talosctl.get(access, "etcdmember"))
     if not member.ok:
-        return Testimony(access.name, Evidence.UNKNOWN, words(member))
+        return Finding(access.name, Evidence.UNKNOWN, words(member))
     found = member_id(member)
     if found:
-        return Testimony(access.name, Evidence.MEMBER, found)
+        return Finding(access.name, Evidence.MEMBER, found)
     if _service_runs(job.call(talosctl.get(access, "services", "etcd"))):
-        return Testimony(access.name, Evidence.DATA)
+        return Finding(access.name, Evidence.DATA)
     return _examine_directory(access.name, job.call(talosctl.list_directory(access, DATA)))
 
 
@@ -77,14 +77,14 @@ def _service_runs(result: Result) -> bool:
     )
 
 
-def _examine_directory(name: str, listing: Result) -> Testimony:
+def _examine_directory(name: str, listing: Result) -> Finding:
     """Return what a listing of etcd's data directory says."""
     entries = {line.split()[-1] for line in listing.stdout.splitlines() if line.strip()}
     if "member" in entries:
-        return Testimony(name, Evidence.DATA)
+        return Finding(name, Evidence.DATA)
     if listing.ok or "no such file or directory" in listing.stderr:
-        return Testimony(name, Evidence.EMPTY)
-    return Testimony(name, Evidence.UNKNOWN, words(listing))
+        return Finding(name, Evidence.EMPTY)
+    return Finding(name, Evidence.UNKNOWN, words(listing))
 
 
 def known_members(job: Job, access: Access) -> tuple[frozenset[str], frozenset[str]] | str:
@@ -112,28 +112,28 @@ def quorum_allows(members: int, healthy_others: int) -> bool:
     return healthy_others >= members // 2 + 1
 
 
-def sentence(testimonies: Iterable[Testimony]) -> str:
-    """Return all testimonies as one line."""
-    return "; ".join(str(testimony) for testimony in testimonies)
+def sentence(findings: Iterable[Finding]) -> str:
+    """Return all findings as one line."""
+    return "; ".join(str(finding) for finding in findings)
 
 
 def disagreement(
-    testimonies: Mapping[str, str], lists: Mapping[str, tuple[frozenset[str], frozenset[str]]]
+    findings: Mapping[str, str], lists: Mapping[str, tuple[frozenset[str], frozenset[str]]]
 ) -> str:
     """Return why the control planes do not form one etcd cluster yet, or an empty text.
 
     Args:
-        testimonies: member id by control plane.
+        findings: member id by control plane.
         lists: what each control plane lists: ids of voting members, ids of learners.
     """
-    expected = frozenset(testimonies.values())
+    expected = frozenset(findings.values())
     for name, (voting, learners) in lists.items():
         if learners:
             return f"{name} still lists a learner ({', '.join(sorted(learners))})"
         if strangers := voting - expected:
-            return f"{name} lists members that are no control plane of this stack: {', '.join(sorted(strangers))}"
+            return f"{name} lists members that are not in this stack: {', '.join(sorted(strangers))}"
         if expected - voting:
-            missing = (peer for peer, identity in testimonies.items() if identity not in voting)
+            missing = (peer for peer, identity in findings.items() if identity not in voting)
             return f"{name} does not list {', '.join(sorted(missing))}"
     return ""
 
@@ -143,8 +143,8 @@ def etcd(job: Job) -> str:
     peers = job.control_planes()
 
     def probe() -> Done[str] | Pending:
-        testimonies = [examine(job, job.access(peer)) for peer in peers]
-        late = [testimony for testimony in testimonies if testimony.evidence is not Evidence.MEMBER]
+        findings = [examine(job, job.access(peer)) for peer in peers]
+        late = [finding for finding in findings if finding.evidence is not Evidence.MEMBER]
         if late:
             return Pending(sentence(late))
         lists = {}
@@ -153,7 +153,7 @@ def etcd(job: Job) -> str:
             if isinstance(known, str):
                 return Pending(f"{peer.name}: {known}")
             lists[peer.name] = known
-        reason = disagreement({testimony.name: testimony.detail for testimony in testimonies}, lists)
+        reason = disagreement({finding.name: finding.detail for finding in findings}, lists)
         return Pending(reason) if reason else Done(f"etcd healthy on {' '.join(peer.name for peer in peers)}")
 
     return job.wait("all control planes to be healthy etcd members", ETCD_CHECK, probe)

@@ -46,21 +46,19 @@ def machine_config(job: Job) -> str:
     )
     check_client(job)
     node = job.text("NODE")
-    config = generated(job, talosctl.gen_machine_config(wanted))
+    check = f"the patches of {node} and of its role in the stack's configuration"
+    config = generated(job, talosctl.gen_machine_config(wanted), check)
     verdict = job.call(talosctl.validate(config))
     if not verdict.ok:
-        raise StepError(
-            f"Talos refuses the machine config of {node}: {words(verdict)}",
-            f"the patches of {node} and of its role in the stack's configuration",
-        )
+        raise StepError(f"Talos refuses the machine config of {node}: {words(verdict)}", check)
     return config
 
 
-def generated(job: Job, invocation: Invocation) -> str:
+def generated(job: Job, invocation: Invocation, check: str = "") -> str:
     """Return the stdout of a call that generates something."""
     result = job.call(invocation)
     if not result.ok:
-        raise StepError(f"could not {invocation.description}: {words(result)}")
+        raise StepError(f"could not {invocation.description}: {words(result)}", check)
     if not result.stdout.strip():
         raise StepError(f"could not {invocation.description}: talosctl printed nothing")
     return result.stdout

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from steps.run import Listener, Result, Runner
+    from steps.sight import Sight
     from steps.talosctl import Invocation
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class Job:
         secrets: data that nobody may see.
         deadline: moment of `clock` at which STEP_TIMEOUT is used up.
         say: prints a line of progress, redacted.
+        runner: runs talosctl.
+        look: tells what answers at an address, given our cluster's CA (PEM).
     """
 
     environment: Mapping[str, str]
@@ -43,6 +46,7 @@ class Job:
     deadline: float
     say: Callable[[str], None]
     runner: Runner
+    look: Callable[[str, str], Sight]
 
     def text(self, name: str) -> str:
         """Return a value of the environment that must be set and not empty."""

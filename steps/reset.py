@@ -12,7 +12,7 @@ from steps.credentials import parse_talosconfig
 from steps.errors import StepError
 from steps.etcd import Evidence, examine, known_members, sentence
 from steps.job import Peer
-from steps.sight import Sight, State, look
+from steps.sight import Sight, State
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
         healthy_others: healthy members besides this node.
 
     A member can leave only with the consent of a majority, itself included; what remains needs a majority as
-    well. The last member has nobody to leave to, and without etcd there is no Kubernetes API to drain through.
+    well. The last member has nobody to leave to; without etcd there is no Kubernetes API to drain through.
     """
     if not is_member:
         return Plan(graceful=healthy_others > 0)
@@ -83,7 +83,7 @@ def _leave(job: Job, peer: Peer, cluster: Talosconfig) -> None:
 
     def probe() -> Done[None] | Pending:
         nonlocal sent, absences
-        sight = look(peer.address, cluster.ca)
+        sight = job.look(peer.address, cluster.ca)
         if sight.state in _GONE:
             absences += 1
             return Done(None) if absences >= LOOKS else Pending(str(sight))
@@ -104,7 +104,7 @@ def _present(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
     last = [Sight(peer.address, State.SILENT)]
 
     def probe() -> Done[bool] | Pending:
-        last[0] = look(peer.address, cluster.ca)
+        last[0] = job.look(peer.address, cluster.ca)
         if last[0].state is State.OURS:
             return Done(value=True)
         return Done(value=False) if last[0].state is State.MAINTENANCE else Pending(str(last[0]))
@@ -126,9 +126,9 @@ def _present(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
 def _ready(job: Job, peer: Peer, cluster: Talosconfig) -> Done[Plan] | Pending:
     """Return the plan once etcd allows the reset."""
     others = [Peer(address, address) for address in cluster.nodes if address != peer.address]
-    testimonies = [examine(job, job.access(other)) for other in others]
+    findings = [examine(job, job.access(other)) for other in others]
     healthy = [
-        other for other, seen in zip(others, testimonies, strict=True) if seen.evidence is Evidence.MEMBER
+        other for other, seen in zip(others, findings, strict=True) if seen.evidence is Evidence.MEMBER
     ]
     if peer.address not in cluster.nodes:
         return Done(plan(is_member=False, members=0, healthy_others=len(healthy)))
@@ -139,9 +139,9 @@ def _ready(job: Job, peer: Peer, cluster: Talosconfig) -> Done[Plan] | Pending:
         return Done(plan(is_member=False, members=0, healthy_others=len(healthy)))
     known = known_members(job, job.access((healthy or [peer])[0]))
     if isinstance(known, str):
-        return Pending(f"nobody can say how many members etcd has: {known}; {sentence(testimonies)}")
+        return Pending(f"nobody can say how many members etcd has: {known}; {sentence(findings)}")
     decision = plan(is_member=True, members=len(known[0]), healthy_others=len(healthy))
-    return Pending(f"{decision.refusal} ({sentence(testimonies)})") if decision.refusal else Done(decision)
+    return Pending(f"{decision.refusal} ({sentence(findings)})") if decision.refusal else Done(decision)
 
 
 def _send(job: Job, peer: Peer, how: Plan) -> Pending | None:

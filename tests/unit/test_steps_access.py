@@ -1,0 +1,110 @@
+"""The kubeconfig and Talos' own health check."""
+
+from __future__ import annotations
+
+import pytest
+
+from steps.access import kubeconfig, talos_health
+from steps.errors import StepError
+from steps.run import Result
+from tests.unit.steps_job import FOREIGN, UNAVAILABLE, Bench, failed, ok
+
+CP1, CP2 = "10.0.50.11", "10.0.50.12"
+PASSED = "waiting for etcd to be healthy: ...\nwaiting for etcd to be healthy: OK\nwaiting for nodes: SKIP\n"
+
+
+def bench() -> Bench:
+    return Bench({"CONTROL_PLANES": f"cp1={CP1} cp2={CP2}", "WORKERS": "w1=10.0.50.21"})
+
+
+def test_the_first_control_plane_that_answers_gives_the_kubeconfig() -> None:
+    made = bench()
+    made.talos.on("kubeconfig", failed(FOREIGN), node=CP1)
+    made.talos.on("kubeconfig", ok("apiVersion: v1\n"), node=CP2)
+    assert kubeconfig(made.job) == "apiVersion: v1\n"
+    assert made.said == []
+
+
+def test_a_kubeconfig_is_waited_for() -> None:
+    made = bench()
+    made.talos.on("kubeconfig", failed(UNAVAILABLE), failed(UNAVAILABLE), ok("apiVersion: v1\n"))
+    assert kubeconfig(made.job) == "apiVersion: v1\n"
+    assert "waiting for a control plane to issue a kubeconfig" in made.text
+
+
+def test_nobody_gives_a_kubeconfig() -> None:
+    made = bench()
+    made.talos.on("kubeconfig", failed("rpc error: code = PermissionDenied desc = not authorized"))
+    with pytest.raises(StepError) as caught:
+        kubeconfig(made.job)
+    assert str(caught.value) == (
+        "no control plane gives a kubeconfig: "
+        "cp1: PermissionDenied: not authorized; cp2: PermissionDenied: not authorized"
+    )
+
+
+def test_health_is_asked_with_explicit_nodes() -> None:
+    made = bench()
+    made.talos.on("health", ok(stderr=PASSED))
+    assert talos_health(made.job) == "Talos is healthy"
+    assert made.said == [
+        "waiting for etcd to be healthy: ...",
+        "waiting for etcd to be healthy: OK",
+        "waiting for nodes: SKIP",
+    ]
+    assert made.talos.calls[0].flags == (
+        f"--endpoints={CP1}",
+        f"--nodes={CP1}",
+        f"--control-plane-nodes={CP1},{CP2}",
+        "--worker-nodes=10.0.50.21",
+        "--wait-timeout=590s",
+    )
+
+
+def test_a_control_plane_that_is_down_leads_to_the_next_one() -> None:
+    made = bench()
+    made.talos.on("health", failed(UNAVAILABLE), node=CP1)
+    made.talos.on("health", ok(stderr=PASSED), node=CP2)
+    assert talos_health(made.job) == "Talos is healthy"
+
+
+def test_an_end_without_success_is_no_success() -> None:
+    """Talosctl ends with status 0 when the node cancels the check."""
+    made = bench()
+    made.talos.on("health", ok(stderr="waiting for apid: ...\n"), ok(stderr=PASSED))
+    assert talos_health(made.job) == "Talos is healthy"
+    assert made.talos.count("health") == 2
+
+
+def test_health_that_cannot_be_asked() -> None:
+    made = bench()
+    made.talos.on(
+        "health", failed("waiting for apid: ...\nrpc error: code = InvalidArgument desc = no nodes")
+    )
+    with pytest.raises(StepError) as caught:
+        talos_health(made.job)
+    assert "Talos' health check failed: waiting for apid: ... InvalidArgument: no nodes" in str(caught.value)
+
+
+def test_unhealthy_to_the_end() -> None:
+    made = bench()
+    made.talos.on("health", Result(None, "", "waiting for kubelet to be healthy: ...\n"))
+    with pytest.raises(StepError) as caught:
+        talos_health(made.job)
+    assert "gave up waiting for Talos' own health check" in str(caught.value)
+
+
+def test_silence_is_filled() -> None:
+    made = bench()
+
+    def runner(_invocation: object, _limit: float, listener: object = None, /) -> Result:
+        assert callable(listener)
+        listener("waiting for etcd: OK")
+        listener(None)
+        listener("")
+        return ok()
+
+    job = made.job
+    object.__setattr__(job, "runner", runner)
+    assert talos_health(job) == "Talos is healthy"
+    assert made.said == ["waiting for etcd: OK", "Talos' health check still says: waiting for etcd: OK"]

@@ -1,0 +1,109 @@
+"""What a node looks like from outside, against real TLS servers."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from steps import sight
+from steps.sight import Sight, State, look
+from tests.unit.steps_certificates import identity
+from tests.unit.steps_servers import listening, speaks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+OURS, OTHERS = identity("our-cluster"), identity("other-cluster")
+ADDRESS = "127.0.0.1"
+
+
+def seen(serve: Callable[[socket.socket], None]) -> Sight:
+    with listening(serve) as port:
+        return look(ADDRESS, OURS.certificate, port)
+
+
+def test_a_node_of_ours(tmp_path: Path) -> None:
+    context = identity("cp1", OURS).context(tmp_path, OURS.certificate)
+    assert seen(speaks(context)) == Sight(ADDRESS, State.OURS)
+
+
+def test_a_node_of_ours_may_answer_under_an_address_its_certificate_does_not_name(tmp_path: Path) -> None:
+    context = identity("cp1", OURS, addresses=("10.9.9.9",)).context(tmp_path, OURS.certificate)
+    assert seen(speaks(context)).state is State.OURS
+
+
+def test_a_machine_in_maintenance_mode_is_known_by_its_certificate(tmp_path: Path) -> None:
+    context = identity("maintenance").context(tmp_path)
+    first, second = seen(speaks(context)), seen(speaks(context))
+    assert first.state is State.MAINTENANCE
+    assert first.identity == second.identity != ""
+    assert seen(speaks(identity("maintenance").context(tmp_path))).identity != first.identity
+
+
+def test_a_node_of_another_cluster(tmp_path: Path) -> None:
+    context = identity("cp1", OTHERS).context(tmp_path, OTHERS.certificate)
+    assert str(seen(speaks(context))) == f"{ADDRESS} is a node of another cluster"
+
+
+@pytest.mark.parametrize("starts", [timedelta(days=1), timedelta(days=-3)], ids=["not yet", "expired"])
+def test_a_certificate_of_ours_that_is_not_valid_now(tmp_path: Path, starts: timedelta) -> None:
+    context = identity("cp1", OURS, starts=starts).context(tmp_path, OURS.certificate)
+    found = seen(speaks(context))
+    assert found.state is State.CLOCK
+    assert "clocks differ (certificate" in str(found)
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server((ADDRESS, 0)) as server:
+        port = server.getsockname()[1]
+    found = look(ADDRESS, OURS.certificate, port)
+    assert str(found) == f"{ADDRESS} does not answer (connection refused)"
+
+
+def test_a_server_without_tls() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        connection.recv(1)
+
+    assert seen(serve).state is State.STRANGER
+
+
+def test_a_connection_closed_in_the_handshake() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(1)
+
+    assert seen(serve).state is State.SILENT
+
+
+def test_a_connection_closed_after_the_handshake(tmp_path: Path) -> None:
+    found = seen(speaks(identity("maintenance").context(tmp_path), first=b""))
+    assert str(found) == f"{ADDRESS} does not answer (the connection was closed)"
+
+
+def test_a_port_that_accepts_and_never_says_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sight, "PATIENCE", 0.2)
+    released = threading.Event()
+
+    def serve(_connection: socket.socket) -> None:
+        released.wait()
+
+    with listening(serve) as port:
+        found = look(ADDRESS, OURS.certificate, port)
+        released.set()
+    assert str(found) == f"{ADDRESS} does not answer (timed out)"
+
+
+def test_a_stranger_who_hangs_up_on_the_second_look(tmp_path: Path) -> None:
+    context = identity("maintenance").context(tmp_path)
+    first = [True]
+
+    def serve(connection: socket.socket) -> None:
+        if first.pop() if first else False:
+            speaks(context)(connection)
+
+    assert seen(serve).state is State.SILENT
