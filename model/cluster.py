@@ -102,7 +102,7 @@ class Cluster(Model):
     lan: Lan = Field(description="The LAN that reaches LoadBalancer addresses.")
     nodes: tuple[Node, ...] = Field(min_length=1, description="The machines; their order does not matter.")
     talos: Talos = Field(default=Talos(), description="Talos: image, patches, how far a change may go.")
-    cilium: Cilium = Field(default=Cilium(), description="The Cilium release.")
+    cilium: Cilium = Field(default=Cilium(), description="How Cilium is installed.")
     load_balancer: LoadBalancer = Field(description="Pool and announcements.")
     ingress: Ingress = Field(default=Ingress(), description="The Service that asks for its address.")
     timeouts: Timeouts = Field(default=Timeouts(), description="How long each gate waits.")

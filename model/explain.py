@@ -30,7 +30,10 @@ def explain(error: ValidationError, model: type[Model], document: object) -> Ite
         model: The model that was validated; its keys are offered for misspelled ones.
         document: What was validated; only names of nodes are taken from it, for the paths.
     """
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and _has_faulty_entry(detail, details):
+            continue  # pydantic does not count the entries that it refused
         message = _MESSAGES.get(detail["type"], _as_is)
         yield Fault(path_of(detail["loc"], document), message(detail, model))
 
@@ -50,6 +53,11 @@ def closest(word: str, known: Sequence[str]) -> str:
     return f"; did you mean {by_lower[matches[0]]}?" if matches else ""
 
 
+def _has_faulty_entry(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    location = detail["loc"]
+    return any(other["loc"][: len(location)] == location != other["loc"] for other in details)
+
+
 def _node_name(document: object, index: int | str) -> str | None:
     nodes = document.get("nodes") if isinstance(document, dict) else None
     node = nodes[index] if isinstance(nodes, list) and isinstance(index, int) else None
@@ -57,12 +65,11 @@ def _node_name(document: object, index: int | str) -> str | None:
     return name if isinstance(name, str) and _PLAIN_NAME.fullmatch(name) else None
 
 
-def _models(annotation: object) -> Iterator[type[Model]]:
-    """Yield the models inside an annotation such as `tuple[Node, ...] | None`."""
+def _models(annotation: object) -> list[type[Model]]:
+    """Return the models inside an annotation such as `tuple[Node, ...] | None`."""
     if isclass(annotation) and issubclass(annotation, Model):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models(argument)]
 
 
 def _keys(model: type[Model], location: Sequence[int | str]) -> list[str]:
@@ -70,7 +77,7 @@ def _keys(model: type[Model], location: Sequence[int | str]) -> list[str]:
     for part in location:
         field = next((f for f in model.model_fields.values() if f.alias == part), None)
         if field is not None:
-            model = next(_models(field.annotation))
+            (model,) = _models(field.annotation)
     return [str(field.alias) for field in model.model_fields.values()]
 
 
@@ -91,6 +98,10 @@ def _boolean(detail: ErrorDetails, _model: type[Model]) -> str:
     value = detail["input"]
     quoted = isinstance(value, str) and value.lower() in _QUOTED_BOOLEANS
     return "must be true or false" + (", without quotes" if quoted else "")
+
+
+def _whole_number(detail: ErrorDetails, _model: type[Model]) -> str:
+    return "must be a whole number" + (", without quotes" if isinstance(detail["input"], str) else "")
 
 
 def _choice(detail: ErrorDetails, _model: type[Model]) -> str:
@@ -116,8 +127,7 @@ _MESSAGES: dict[str, Callable[[ErrorDetails, type[Model]], str]] = {
     "value_error": _own_words,
     "bool_type": _boolean,
     "literal_error": _choice,
-    "int_type": _said("must be a whole number, without quotes"),
-    "int_from_float": _said("must be a whole number"),
+    "int_type": _whole_number,
     "string_type": _said("must be text; put it in quotes"),
     "model_type": _said("must be a mapping"),
     "dict_type": _said("must be a mapping"),

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 _TOKEN = re.compile(
     r"""
-      (?P<escape> \\[dDwWsS] | \\[^A-Za-z0-9] )
-    | (?P<set> \[\^?[^]\[\\]+\] )
+      (?P<escape> \\[dDwWsS] | \\[^A-Za-z0-9\s] )
+    | (?P<set> \[\^?[^]\[\\\s]+\] )
     | (?P<open> \((?:\?:)?(?!\?) )
     | (?P<close> \) )
     | (?P<dot> \. )
     | (?P<quantifier> (?:[*+?]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})\??(?![*+?{]) )
     | (?P<bar> \| )
-    | (?P<literal> [^\\\[\](){}*+?|.] )
+    | (?P<literal> [^\\\[\](){}*+?|.\s] )
     """,
     re.VERBOSE,
 )

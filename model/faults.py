@@ -22,8 +22,9 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        """The line a person reads."""
-        return f"{self.path}: {self.message}"
+        """The line a person reads; what a key of the user holds cannot break it."""
+        text = f"{self.path}: {self.message}"
+        return "".join(char if char.isprintable() else "?" for char in text)
 
 
 class Faults(Exception):  # noqa: N818 - a collection of faults, not a single error

@@ -86,7 +86,7 @@ class Talos(Model):
     patches: Patches = Field(default=Patches(), description="Talos patches: for all nodes, then by role.")
     protect: bool = Field(
         default=True,
-        description="Refuse to delete secrets, bootstrap and Cilium until this is set to false.",
+        description="Refuse to delete secrets, bootstrap, Cilium and the address pools until this is set to false.",
     )
     reset_on_destroy: bool = Field(
         default=False, description="`pulumi destroy` wipes the nodes. Never by default."

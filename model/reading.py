@@ -41,7 +41,8 @@ def read_cluster(text: str) -> Cluster:
     except ValidationError as error:
         document = _loaded(text)
         faults.extend(explain(error, Cluster, document))
-        faults.extend(broken_rules(_sound_parts(_without_unknown_keys(document, error))))
+        if isinstance(document, dict):
+            faults.extend(broken_rules(_sound_parts(_without_unknown_keys(document, error))))
         raise Faults(faults) from None
     faults.extend(broken_rules(parts_of(cluster)))
     if faults:
@@ -55,13 +56,12 @@ def parts_of(cluster: Cluster) -> dict[str, Any]:
     return {**parts, "all_nodes": cluster.nodes}
 
 
-def _loaded(text: str) -> dict[str, Any]:
-    """Return the mapping in `text`, empty if there is none."""
+def _loaded(text: str) -> object:
+    """Return the document in `text`, nothing if it is no JSON."""
     try:
-        document = json.loads(text)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _without_unknown_keys(document: dict[str, Any], error: ValidationError) -> dict[str, Any]:

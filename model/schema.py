@@ -25,7 +25,7 @@ class _Untitled(GenerateJsonSchema):
 
 
 def stack_schema() -> dict[str, Any]:
-    """Return the schema of a `Pulumi.<stack>.yaml`: what pydantic knows, without the rules between parts."""
+    """Return the schema of a `Pulumi.<stack>.yaml`: shapes only, no rule between parts."""
     cluster = Cluster.model_json_schema(schema_generator=_Untitled)
     definitions = cluster.pop("$defs")
     return {
@@ -38,7 +38,7 @@ def stack_schema() -> dict[str, Any]:
                 "properties": {
                     "homelab:cluster": cluster,
                     "homelab:talosSecrets": {
-                        "description": "Existing Talos secrets bundle, encrypted by pulumi config set --secret.",
+                        "description": "Existing Talos secrets: pulumi config set --secret talosSecrets.",
                         "type": "object",
                         "properties": {"secure": {"type": "string"}},
                         "required": ["secure"],
@@ -55,7 +55,7 @@ def stack_schema() -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str], target: Path = SCHEMA) -> int:
-    """Write the schema, or with `--check` say whether the file is what the model says; return the exit code."""
+    """Write the schema, or with `--check` compare it with the file; return the exit code."""
     text = json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n"
     if "--check" not in arguments:
         target.write_text(text, encoding="utf-8")

@@ -29,6 +29,8 @@ def parse_network(value: object) -> IPv4Network:
     """
     if not isinstance(value, str) or value.count("/") != 1:
         raise ValueError("must be a network written as address/prefix, for example 10.244.0.0/16")
+    if ":" in value:
+        raise ValueError("must be an IPv4 network: this program builds IPv4 clusters")
     address, prefix = value.split("/")
     if not re.fullmatch(r"[0-9]|[12][0-9]|3[0-2]", prefix):
         raise ValueError(f"{_shown(value)} needs a prefix length between 0 and 32 after the slash")

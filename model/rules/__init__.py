@@ -1,13 +1,14 @@
 """The rules that bind the parts of a stack config to each other.
 
 A rule is a pure function that names the parts it needs as its parameters and yields faults.
-It is asked only if all of them have their shape, so that one mistyped key hides as few other
-faults as possible. `nodes` are the nodes that have their shape, `all_nodes` exists only if all have.
+It is asked only if all of them have their shape (those with a default may be absent), so that
+one mistyped key hides as few other faults as possible. `nodes` are the nodes that have their
+shape, `all_nodes` exists only if all have.
 """
 
 from __future__ import annotations
 
-from inspect import signature
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 from model.rules import (
@@ -49,6 +50,7 @@ RULES: tuple[Callable[..., Iterable[Fault]], ...] = (
 def broken_rules(parts: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield the faults of every rule whose parts are all there."""
     for rule in RULES:
-        needed = signature(rule).parameters
-        if needed.keys() <= parts.keys():
-            yield from rule(**{name: parts[name] for name in needed})
+        wanted = signature(rule).parameters
+        needed = {name for name, parameter in wanted.items() if parameter.default is Parameter.empty}
+        if needed <= parts.keys():
+            yield from rule(**{name: parts[name] for name in wanted if name in parts})

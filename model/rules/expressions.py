@@ -22,7 +22,7 @@ def expressions_are_anchored_re2(load_balancer: LoadBalancer) -> Iterator[Fault]
     for index, expression in enumerate(load_balancer.interfaces or ()):
         reason = refusal(expression)
         if reason:
-            yield Fault(f"loadBalancer.interfaces.{index}", f"{expression!r} {reason}")
+            yield Fault(f"loadBalancer.interfaces.{index}", reason)
 
 
 def expressions_match_the_link(

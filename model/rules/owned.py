@@ -16,10 +16,12 @@ def contradictions(tree: Mapping[str, object], owned: Mapping[str, str]) -> Iter
         owned: Dotted paths with the reason why the program owns them, or where to set them instead.
     """
     touched = tuple(_touched(tree, ""))
+    faults: dict[str, str] = {}
     for path, reason in owned.items():
-        hits = [leaf for leaf in touched if _within(leaf, path) or _within(path, leaf)]
-        if hits:
-            yield min(path, hits[0], key=len), reason
+        for leaf in touched:
+            if _within(leaf, path) or _within(path, leaf):
+                faults.setdefault(min(path, leaf, key=len), reason)
+    yield from faults.items()
 
 
 def _within(path: str, parent: str) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from model.cluster import Lan, Network, Versions
     from model.nodes import Node
 
+_FAMILIAR = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))
 _PRIVATE = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 _NOT_FOR_HOSTS = (IPv4Network("0.0.0.0/8"), IPv4Network("169.254.0.0/16"), IPv4Network("224.0.0.0/3"))
 _LARGEST_SERVICE_PREFIX = 12
@@ -22,15 +23,10 @@ _SMALLEST_SERVICE_PREFIX = 28
 _SMALLEST_HOST_PREFIX = 29
 
 
-def ranges_are_disjoint(network: Network, lan: Lan) -> Iterator[Fault]:
+def ranges_are_disjoint(network: Network, lan: Lan | None = None) -> Iterator[Fault]:
     """Pods, Services, nodes and LAN need ranges of their own; nodes and LAN have a rule of their own."""
-    ranges = {
-        "network.podCidr": network.pod_cidr,
-        "network.serviceCidr": network.service_cidr,
-        "network.nodeCidr": network.node_cidr,
-        "lan.cidr": lan.cidr,
-    }
-    if network.node_cidr.subnet_of(lan.cidr):
+    ranges = _ranges(network, lan)
+    if lan is not None and network.node_cidr.subnet_of(lan.cidr):
         del ranges["network.nodeCidr"]  # what meets it meets the LAN: one fault is enough
     for (path, one), (other_path, other) in combinations(ranges.items(), 2):
         if one.overlaps(other) and path != "network.nodeCidr":
@@ -55,15 +51,9 @@ def node_range_fits_lan(network: Network, lan: Lan) -> Iterator[Fault]:
         )
 
 
-def ranges_are_for_hosts(network: Network, lan: Lan) -> Iterator[Fault]:
+def ranges_are_for_hosts(network: Network, lan: Lan | None = None) -> Iterator[Fault]:
     """Link-local, multicast and reserved addresses do not work for hosts."""
-    ranges = {
-        "network.podCidr": network.pod_cidr,
-        "network.serviceCidr": network.service_cidr,
-        "network.nodeCidr": network.node_cidr,
-        "lan.cidr": lan.cidr,
-    }
-    for path, found in ranges.items():
+    for path, found in _ranges(network, lan).items():
         special = next((block for block in _NOT_FOR_HOSTS if block.overlaps(found)), None)
         if special is not None:
             yield Fault(path, f"{found} meets {special}, which is not for hosts: choose a private range")
@@ -109,15 +99,28 @@ def service_range_suits_api_server(network: Network, versions: Versions) -> Iter
         )
 
 
+def _ranges(network: Network, lan: Lan | None) -> dict[str, IPv4Network]:
+    ranges = {
+        "network.podCidr": network.pod_cidr,
+        "network.serviceCidr": network.service_cidr,
+        "network.nodeCidr": network.node_cidr,
+    }
+    return ranges if lan is None else {**ranges, "lan.cidr": lan.cidr}
+
+
+def _candidates(prefix: int) -> Iterator[IPv4Network]:
+    """Yield private ranges of a size: those that Kubernetes users know first."""
+    yield from (known for known in _FAMILIAR if known.prefixlen == prefix)
+    for block in _PRIVATE:
+        if block.prefixlen <= prefix:
+            yield from islice(block.subnets(new_prefix=prefix), 4096)
+
+
 def _free_example(wanted: IPv4Network, taken: Iterable[IPv4Network]) -> str:
     """Return `, for example …` with a free private range of the same size, if one is near at hand."""
     occupied = tuple(taken)
-    for block in _PRIVATE:
-        if block.prefixlen <= wanted.prefixlen:
-            for candidate in islice(block.subnets(new_prefix=wanted.prefixlen), 1, 4096):
-                if not any(candidate.overlaps(other) for other in occupied):
-                    return f", for example {candidate}"
-    return ""
+    free = (c for c in _candidates(wanted.prefixlen) if not any(c.overlaps(other) for other in occupied))
+    return next((f", for example {candidate}" for candidate in free), "")
 
 
 RULES = (

@@ -67,7 +67,8 @@ def requested_addresses_may_be_given(load_balancer: LoadBalancer, ingress: Ingre
 
 def local_traffic_policy_is_announced(ingress: Ingress, versions: Versions) -> Iterator[Fault]:
     """Older Cilium announces on nodes that have no pod and then drops what arrives."""
-    if ingress.external_traffic_policy == "Local" and release(versions.cilium) < LOCAL_TRAFFIC_POLICY_SINCE:
+    local = ingress.controller != "none" and ingress.external_traffic_policy == "Local"
+    if local and release(versions.cilium) < LOCAL_TRAFFIC_POLICY_SINCE:
         since = ".".join(map(str, LOCAL_TRAFFIC_POLICY_SINCE))
         yield Fault(
             "ingress.externalTrafficPolicy",
