@@ -20,6 +20,8 @@ kubernetes = k8s.Provider(
     kubeconfig=talos.kubeconfig,
     cluster_identifier=cluster.name,  # a renewed kubeconfig is still this cluster: nothing is replaced
     enable_server_side_apply=True,
+    # Only during a handover; at any other time a pool that Flux made is an error.
+    upsert_existing_objects=cluster.load_balancer.owner == "handover" or None,
 )
 
 

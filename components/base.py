@@ -39,9 +39,11 @@ class Component(pulumi.ComponentResource):
         suffix: str,
         manifest: Mapping[str, Any],
         after: Iterable[pulumi.Resource] = (),
+        own: pulumi.ResourceOptions | None = None,
     ) -> pulumi.CustomResource:
-        """Return the child that is a Kubernetes object."""
-        return kubernetes_object(self.child_name(suffix), manifest, self.child_options(after))
+        """Return the child that is a Kubernetes object; `own` adds options of its own."""
+        options = pulumi.ResourceOptions.merge(self.child_options(after), own)
+        return kubernetes_object(self.child_name(suffix), manifest, options)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

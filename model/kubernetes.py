@@ -98,8 +98,8 @@ class LoadBalancer(Model):
     cidr: Network4 = Field(description="Addresses for LoadBalancer Services, inside lan.cidr.")
     owner: Literal["pulumi", "handover", "flux"] = Field(
         default="pulumi",
-        description="Who applies pools and policy: this program, or Flux from cilium-ip-pool.yaml; handover is "
-        "the step between them, in which both may and neither deletes.",
+        description="Who applies pools and policy: this program, or Flux from cilium-ip-pool.yaml; handover "
+        "is the step between them, in which both may and neither deletes.",
     )
     allow_first_last_ips: bool = Field(
         default=True,

@@ -5,7 +5,6 @@ Nothing is written unless a person asks for it, and never during a preview.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import yaml
 
 from components.cilium.release import NAMESPACE
 from components.cilium.values import helm_values
-from components.load_balancer.manifests import manifests
+from components.load_balancer.manifests import KEPT_BY_FLUX, manifests
 from ops.sources import CannotCheckError
 from ops.table import Row, failed, passed
 
@@ -27,23 +26,13 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 
 POOL_FILE, RELEASE_FILE = "cilium-ip-pool.yaml", "cilium-release.yaml"
-KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
-"""Tells kustomize-controller to leave an object alone when its file disappears: a deleted pool withdraws addresses."""
-
 HEADER = "# Written by `python -m ops render`; change the stack config and render again.\n"
 INTERVAL = "1h"
 
 
 def pool_file(cluster: Cluster) -> str:
-    """Return `cilium-ip-pool.yaml`: pools and policy as the program would create them, and kept by Flux."""
-    return HEADER + documents(kept(manifest) for manifest in manifests(cluster))
-
-
-def kept(manifest: Manifest) -> Manifest:
-    """Return the manifest with the annotation against pruning."""
-    copy = deepcopy(manifest)
-    copy["metadata"]["annotations"] = {**copy["metadata"].get("annotations", {}), **KEEP}
-    return copy
+    """Return `cilium-ip-pool.yaml`: pools and policy exactly as the program would create them."""
+    return HEADER + documents(manifests(cluster))
 
 
 def documents(manifests: Iterable[Manifest]) -> str:
@@ -116,7 +105,7 @@ def _chart_of_release(cluster: Cluster) -> Manifest:
 
 
 def _flux(api_version: str, kind: str, spec: Manifest) -> Manifest:
-    metadata = {"name": "cilium", "namespace": NAMESPACE, "annotations": dict(KEEP)}
+    metadata = {"name": "cilium", "namespace": NAMESPACE, "annotations": dict(KEPT_BY_FLUX)}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
 
 

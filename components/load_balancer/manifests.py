@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
+KEPT_BY_FLUX = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+"""Deleting a pool takes addresses away, so Flux leaves it alone when its file is gone; see docs/flux.md."""
+
 POLICY_API_VERSION = "cilium.io/v2alpha1"
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 POOL_V2_SINCE = (1, 18)
@@ -116,4 +119,5 @@ def pool_api_version(cilium: str) -> str:
 
 
 def _manifest(api_version: str, kind: str, name: str, spec: Manifest) -> Manifest:
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    metadata = {"name": name, "annotations": dict(KEPT_BY_FLUX)}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}

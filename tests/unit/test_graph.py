@@ -399,8 +399,21 @@ def test_identity_bootstrap_and_network_are_protected_unless_the_config_says_no(
         "homelab-secrets",
         "homelab-bootstrap",
         "cilium-release",
+        *(GENERAL, RESERVED, "load-balancer-policy"),
     }
     assert protected({"talos": {"protect": False}}) == set()
+
+
+@pytest.mark.parametrize("owner", ["pulumi", "handover"])
+def test_pools_are_left_in_the_cluster_only_during_a_handover(
+    run_main: Callable[..., Graph], owner: str
+) -> None:
+    graph = run_main({"talos": {"protect": True}, "loadBalancer": {"owner": owner}})
+    handover = owner == "handover"
+    for name in (GENERAL, RESERVED, "load-balancer-policy"):
+        assert graph[name].request.retainOnDelete is handover
+        assert graph[name].request.protect is not handover
+    assert graph["kubernetes"].inputs.get("upsertExistingObjects") == ("true" if handover else None)
 
 
 def test_secrets_and_bootstrap_never_run_again_because_an_input_changed(graph: Graph) -> None:
