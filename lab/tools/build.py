@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.tools import cache, golang, versions
-from lab.tools.refusal import refused_module
+from lab.tools.refusal import announced, refused_module
 from lab.tools.specs import LAB, Spec
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Builder:
     go: Path
     children: Children
     parallel: int
-    _refused: dict[str, str] = field(default_factory=dict)
+    _refused: set[str] = field(default_factory=set)
 
     def build(self, spec: Spec, log: Path) -> float:
         """Put `spec` into the cache and return the processor seconds it took.
@@ -58,35 +58,48 @@ class Builder:
         return seconds
 
     def _compile(self, spec: Spec, temporary: Path, log: Path) -> float:
-        flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in spec.variables)])
         tags = [f"-tags={spec.tags}"] if spec.tags else []
-        argv = [
-            "build",
-            "-v",
-            f"-p={self.parallel}",
-            *tags,
-            f"-ldflags={flags}",
-            "-o",
-            str(temporary),
-            spec.package,
-        ]
-        seconds = self._go(spec, argv, log)
+        if self._refused:
+            self._fetch(spec, tags, log)
+        flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in spec.variables)])
+        options = ["-v", f"-p={self.parallel}", *tags, f"-ldflags={flags}", "-o", str(temporary)]
+        seconds = self._go(spec, ["build", *options, spec.package], log)
         check_version(spec, temporary)
         return seconds
 
+    def _fetch(self, spec: Spec, tags: list[str], log: Path) -> None:
+        """Download what `spec` needs, layer by layer; what was refused in this run is not asked for again."""
+        while True:
+            log.unlink(missing_ok=True)
+            env = golang.environment(dict(os.environ), offline=True)
+            argv = [str(self.go), "list", "-deps", *tags, spec.package]
+            if self.children.run(argv, LAB / spec.module_dir, env, log).code == 0:
+                break
+            missing = announced(log.read_text(encoding="utf-8", errors="replace"))
+            refused = sorted(self._refused.intersection(missing))
+            if refused:
+                raise refusal(spec, refused[0])
+            log.unlink()
+            # Where nothing is missing the build itself says what is wrong.
+            if not missing:
+                break
+            self._go(spec, ["mod", "download", *missing], log)
+        log.unlink(missing_ok=True)
+
     def _copy(self, spec: Spec, temporary: Path, log: Path) -> float:
+        module = f"{spec.package}@{spec.version}"
+        if module in self._refused:
+            raise refusal(spec, module)
         seconds = self._go(spec, ["mod", "download", "-json", spec.package], log)
         text = log.read_text(encoding="utf-8")
-        module = json.loads(text[text.index("{") : text.rindex("}") + 1])
-        shutil.copytree(Path(module["Dir"]) / spec.directory, temporary)
+        answer = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        shutil.copytree(Path(answer["Dir"]) / spec.directory, temporary)
         for path in [temporary, *temporary.rglob("*")]:
             path.chmod(path.stat().st_mode | 0o200)
         return seconds
 
     def _go(self, spec: Spec, argv: list[str], log: Path) -> float:
-        # Once a module of this graph was refused, its next tools use only what is here: each exact version
-        # is asked for once in a run.
-        env = golang.environment(dict(os.environ), offline=spec.module_dir in self._refused)
+        env = golang.environment(dict(os.environ))
         ended = self.children.run([self.go, *argv], LAB / spec.module_dir, env, log)
         if ended.code == 0:
             return ended.cpu_seconds
@@ -94,8 +107,13 @@ class Builder:
         module = refused_module(text)
         if module is None:
             raise BuildError(f"{spec.title}: build failed, see {log}\n{_tail(text)}")
-        self._refused.setdefault(spec.module_dir, module)
-        raise BuildError(f"{spec.title}: the download of {module} was refused; {spec.by_hand}")
+        self._refused.add(module)
+        raise refusal(spec, module)
+
+
+def refusal(spec: Spec, module: str) -> BuildError:
+    """Return the error for a tool whose `module` (path@version) nobody gives out."""
+    return BuildError(f"{spec.title}: the download of {module} was refused; {spec.by_hand}")
 
 
 def _tail(text: str) -> str:

@@ -83,12 +83,51 @@ def test_a_refused_download_names_tool_module_and_repair(place: Place) -> None:
     assert place.leftovers() == []
 
 
-def test_after_a_refusal_the_next_tool_of_the_module_asks_nobody(place: Place) -> None:
-    place.go(REFUSE)
+# The build of kubectl is refused a module; offline, `go list` announces FAKE_NEEDS until it is downloaded.
+LAYERS = """
+case "$1" in
+list) [ -e "$FAKE_CALLS.have" ] && exit 0; echo "go: downloading $FAKE_NEEDS" >&2
+      echo "module lookup disabled by GOPROXY=off" >&2; exit 1;;
+mod) : > "$FAKE_CALLS.have"; exit 0;;
+esac
+case "$*" in *cmd/kubectl) echo "example.org/lib@v1.2.3: reading https://x.example.org: 403 No"; exit 1;; esac
+"""
 
-    with pytest.raises(ToolsError):
+
+def test_a_refused_version_is_not_asked_for_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_NEEDS", "example.org/lib v1.2.3")
+    place.go(first=LAYERS)
+
+    with pytest.raises(ToolsError) as caught:
         place.ensure("kubectl", "kwok")
-    assert [call.split()[0] for call in place.asked()] == ["https://proxy.example.org", "off"]
+    assert str(caught.value).splitlines()[1] == (
+        "kwok v0.8.0: the download of example.org/lib@v1.2.3 was refused; install kwok 0.8.x on PATH"
+    )
+    assert [call.split()[:2] for call in place.asked()] == [
+        ["https://proxy.example.org", "build"],
+        ["off", "list"],
+    ]
+
+
+def test_after_a_refusal_other_modules_are_still_asked_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_NEEDS", "example.org/other v1.0.0")
+    monkeypatch.setenv("FAKE_VERSION", "0.8.0")
+    place.go(first=LAYERS)
+
+    with pytest.raises(
+        ToolsError, match=r"^kubectl v1\.36\.3: the download of example\.org/lib@v1\.2\.3 .*PATH$"
+    ):
+        place.ensure("kubectl", "kwok")
+    assert [call.split()[:2] for call in place.asked()[1:]] == [
+        ["off", "list"],
+        ["https://proxy.example.org", "mod"],
+        ["off", "list"],
+        ["https://proxy.example.org", "build"],
+    ]
+    assert "mod download example.org/other@v1.0.0" in place.asked()[2]
+    assert place.leftovers() == [cache.entry(BY_NAME["kwok"])]
 
 
 def test_other_tools_are_built_in_spite_of_a_failure(place: Place) -> None:

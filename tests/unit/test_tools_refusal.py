@@ -39,6 +39,24 @@ REFUSALS = {
         "go: k8s.io/kubernetes@v1.36.3: module lookup disabled by GOPROXY=off\n",
         "k8s.io/kubernetes@v1.36.3",
     ),
+    "another wording of the proxy": (
+        (
+            "go: downloading sigs.k8s.io/kwok v0.8.0\n"
+            "sigs.k8s.io/kwok@v0.8.0: reading https://proxy.example.org/v0.8.0.zip: 404 File not found\n"
+        ),
+        "sigs.k8s.io/kwok@v0.8.0",
+    ),
+    "no proxy at all": (
+        "go: downloading sigs.k8s.io/kwok v0.8.0\nmodule lookup disabled by GOPROXY=off\n",
+        "sigs.k8s.io/kwok@v0.8.0",
+    ),
+    "a directory to copy": (
+        (
+            '{\n\t"Path": "github.com/cilium/cilium",\n\t"Version": "v1.20.2",\n'
+            '\t"Error": "module lookup disabled by GOPROXY=off"\n}\n'
+        ),
+        "github.com/cilium/cilium@v1.20.2",
+    ),
     "checksum database": (
         (
             "go: golang.zx2c4.com/wireguard/wgctrl imports\n"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 GO = r"""#!/bin/sh
 if [ "$1" = env ]; then echo go1.26.8; exit; fi
 echo "$GOPROXY $*" >> "$FAKE_CALLS"
+%s
 while [ "$1" != -o ]; do shift; done
 %s
 printf '#!/bin/sh\necho v%%s\n' "$FAKE_VERSION" > "$2"
@@ -50,8 +51,9 @@ class Place:
         path.chmod(0o755)
         return path
 
-    def go(self, before: str = "") -> None:
-        self.put("go", GO % before)
+    def go(self, while_building: str = "", *, first: str = "") -> None:
+        """Put a fake `go` on PATH; `while_building` sees the output file as $2, `first` the arguments."""
+        self.put("go", GO % (first, while_building))
 
     def ensure(self, *names: str) -> dict[str, Path]:
         return dict(ensure(names, Progress(write=self.lines.append)))
