@@ -1,0 +1,47 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.invalid/lab/sim/internal/etcd"
+)
+
+// LeaveEtcd takes the node's member out of the etcd cluster and forgets its data. The last member cannot leave.
+func (n *Node) LeaveEtcd(ctx context.Context) error {
+	if n.etcd == nil {
+		return errors.New("etcd is not running")
+	}
+
+	id := n.etcd.ID()
+	if id == 0 {
+		return errors.New("etcd member is not healthy")
+	}
+
+	peers := n.cluster.peersExcept(n.MachineID)
+	if len(peers) == 0 {
+		return errors.New("the last member of the etcd cluster cannot leave it")
+	}
+
+	client, err := etcd.Connect(peers, n.etcd.TLS)
+	if err != nil {
+		return err
+	}
+	defer client.Close() //nolint:errcheck
+
+	if _, err := client.MemberRemove(ctx, id); err != nil {
+		return fmt.Errorf("remove member: %w", err)
+	}
+
+	n.StopEtcd()
+
+	return n.Disk.WipeEtcd()
+}
+
+// Drain evicts what runs on the node; a node that cannot be drained is reset all the same.
+func (n *Node) Drain(ctx context.Context) {
+	if err := n.cluster.drain(ctx, n.Config().Hostname); err != nil {
+		n.Log("drain: %v", err)
+	}
+}

@@ -1,0 +1,317 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/siderolabs/talos/pkg/machinery/config"
+
+	"example.invalid/lab/sim/internal/controlplane"
+	"example.invalid/lab/sim/internal/etcd"
+	"example.invalid/lab/sim/internal/faults"
+	"example.invalid/lab/sim/internal/kubelet"
+	"example.invalid/lab/sim/internal/nodeconfig"
+	"example.invalid/lab/sim/internal/process"
+	"example.invalid/lab/sim/internal/resources"
+	"example.invalid/lab/sim/internal/services"
+	"example.invalid/lab/sim/internal/settings"
+	"example.invalid/lab/sim/internal/store"
+)
+
+// NodeSpec is what a machine hands to its cluster at boot.
+type NodeSpec struct {
+	MachineID string
+	NodeID    string
+	Hardware  settings.Machine
+	Disk      *store.Disk
+	Resources *resources.State
+	Services  *services.Table
+	Faults    *faults.Set
+	// TalosVersion is the one that runs.
+	TalosVersion string
+	// BootID differs after each boot.
+	BootID string
+	// Changed is called after the node published something that machinestatus depends on.
+	Changed func()
+	Log     func(format string, args ...any)
+}
+
+// Node is a configured machine that is up.
+type Node struct {
+	NodeSpec
+
+	cluster *Cluster
+	config  atomic.Pointer[nodeconfig.Node]
+	etcd    *etcd.Member
+
+	mu        sync.Mutex
+	kubelet   bool // the kubelet service is up
+	apiReady  bool
+	restart   context.CancelFunc // ends the API server, which starts again with the present configuration
+	stop      context.CancelFunc
+	stopEtcd  context.CancelFunc
+	finished  sync.WaitGroup
+	etcdDone  chan struct{}
+	authority *controlplane.Authorities
+}
+
+// Join adds the node to the cluster of its configuration.
+func (c *Cluster) Join(spec NodeSpec, node *nodeconfig.Node) *Node {
+	joined := &Node{NodeSpec: spec, cluster: c}
+	joined.config.Store(node)
+
+	c.mu.Lock()
+	c.nodes[spec.MachineID] = joined
+	c.mu.Unlock()
+	c.nudge()
+
+	return joined
+}
+
+// Config is the node's present configuration.
+func (n *Node) Config() *nodeconfig.Node { return n.config.Load() }
+
+// Cluster is the cluster the node belongs to.
+func (n *Node) Cluster() *Cluster { return n.cluster }
+
+// Reconfigure takes a new configuration; the API server restarts when its arguments or names change.
+func (n *Node) Reconfigure(node *nodeconfig.Node) {
+	old := n.config.Swap(node)
+	n.cluster.nudge()
+
+	if !sameControlPlane(old.Provider, node.Provider) || !slices.Equal(old.Listen(), node.Listen()) {
+		n.mu.Lock()
+		restart := n.restart
+		n.mu.Unlock()
+
+		if restart != nil {
+			restart()
+		}
+	}
+}
+
+func sameControlPlane(a, b config.Provider) bool {
+	ca, cb := a.Cluster(), b.Cluster()
+
+	return slices.Equal(ca.CertSANs(), cb.CertSANs()) && ca.Endpoint().String() == cb.Endpoint().String() &&
+		slices.Equal(ca.Network().ServiceCIDRs(), cb.Network().ServiceCIDRs()) &&
+		fmt.Sprint(admission(a)) == fmt.Sprint(admission(b))
+}
+
+func admission(provider config.Provider) map[string]map[string]any {
+	plugins := map[string]map[string]any{}
+	for _, plugin := range provider.Cluster().APIServer().AdmissionControl() {
+		plugins[plugin.Name()] = plugin.Configuration()
+	}
+
+	return plugins
+}
+
+// Start starts what a node starts once its container runtime is up. It returns at once.
+func (n *Node) Start(ctx context.Context) error {
+	ctx, n.stop = context.WithCancel(ctx)
+
+	n.mu.Lock()
+	n.kubelet = true
+	n.mu.Unlock()
+
+	if !n.Config().ControlPlane() {
+		n.cluster.nudge()
+
+		return nil
+	}
+
+	if err := n.prepareEtcd(); err != nil {
+		return err
+	}
+
+	etcdCtx, cancel := context.WithCancel(ctx)
+	n.stopEtcd, n.etcdDone = cancel, make(chan struct{})
+
+	n.finished.Go(func() {
+		defer close(n.etcdDone)
+		n.etcd.Run(etcdCtx)
+	})
+	n.finished.Go(func() { n.serveAPI(ctx) })
+	n.cluster.nudge()
+
+	return nil
+}
+
+func (n *Node) prepareEtcd() error {
+	address, ok := n.Config().EtcdAddress()
+	if !ok {
+		return errors.New("the configuration leaves no address in 127.0.0.0/8 for etcd")
+	}
+
+	authorities, err := controlplane.LoadAuthorities(n.Config().Provider)
+	if err != nil {
+		return err
+	}
+
+	identity, err := etcdTLS(authorities.Etcd)
+	if err != nil {
+		return err
+	}
+
+	n.authority = authorities
+	dir := filepath.Join(n.Disk.PKIDir(), "etcd")
+
+	if err := controlplane.WriteEtcd(dir, n.Config(), authorities.Etcd, address); err != nil {
+		return err
+	}
+
+	c := n.cluster.settings
+	n.etcd = etcd.New(etcd.Config{
+		Name: n.Config().Hostname, Process: n.MachineID + "-etcd", Binary: c.Binaries.Etcd, Address: address,
+		ClientPort: c.Ports.EtcdClient, PeerPort: c.Ports.EtcdPeer, DataDir: n.Disk.EtcdDir(), PKIDir: dir,
+		TLS: identity, Supervisor: n.cluster.supervisor, Services: n.Services, Faults: n.Faults, HasData: n.Disk.HasEtcdData,
+		Peers: func() []string { return n.cluster.peersExcept(n.MachineID) }, Healthy: n.etcdChanged, Log: n.Log,
+	})
+
+	return nil
+}
+
+func (n *Node) etcdChanged(id uint64, healthy bool) {
+	n.publishMember(id, healthy)
+	n.cluster.nudge()
+
+	if !healthy {
+		return
+	}
+
+	for _, other := range n.cluster.ControlPlanes() {
+		if other.MachineID != n.MachineID && other.etcd != nil {
+			other.etcd.Nudge()
+		}
+	}
+}
+
+// serveAPI runs the node's API server while its etcd member is healthy enough to have started once.
+func (n *Node) serveAPI(ctx context.Context) {
+	for ctx.Err() == nil {
+		if n.etcd.Running() {
+			if err := n.runAPIServer(ctx); err != nil && ctx.Err() == nil {
+				n.Log("kube-apiserver: %v", err)
+			}
+		}
+
+		select {
+		case <-ctx.Done():
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+func (n *Node) runAPIServer(ctx context.Context) error {
+	address, ok := n.Config().ServingAddress()
+	if !ok {
+		return errors.New("the configuration leaves no address in 127.0.0.0/8 for kube-apiserver")
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	n.mu.Lock()
+	n.restart = cancel
+	n.mu.Unlock()
+
+	dir := n.kubernetesDir()
+	port := n.cluster.settings.Ports.APIServer
+
+	err := controlplane.WriteKubernetes(dir, n.Config(), n.authority, fmt.Sprintf("https://%s:%d", address, port))
+	if err != nil {
+		return err
+	}
+
+	args := controlplane.ServerArgs(n.Config().Provider, controlplane.ServerOptions{
+		Dir: dir, Address: address, Port: port, EtcdURL: n.etcd.ClientURL(),
+	})
+
+	go n.watchReady(ctx, address)
+	defer n.setReady(false)
+
+	return n.cluster.supervisor.Run(ctx, process.Spec{
+		Name: n.MachineID + "-kube-apiserver", Path: n.cluster.settings.Binaries.APIServer, Args: args,
+		Env: []string{"GOGC=75"}, Grace: 3 * time.Second,
+	})
+}
+
+func (n *Node) setReady(ready bool) {
+	n.mu.Lock()
+	changed := n.apiReady != ready
+	n.apiReady = ready
+	n.mu.Unlock()
+
+	if changed {
+		n.Log("kube-apiserver ready: %v", ready)
+		n.cluster.nudge()
+	}
+}
+
+// APIReady tells whether the node's own API server answers.
+func (n *Node) APIReady() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.apiReady
+}
+
+// KubeletUp tells whether the kubelet service runs.
+func (n *Node) KubeletUp() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.kubelet
+}
+
+// Etcd is the node's etcd service; nil on workers and before Start.
+func (n *Node) Etcd() *etcd.Member { return n.etcd }
+
+// ServingAddress is where the node's API server listens.
+func (n *Node) ServingAddress() (netip.Addr, bool) { return n.Config().ServingAddress() }
+
+// StopEtcd ends the etcd service and waits for it.
+func (n *Node) StopEtcd() {
+	if n.stopEtcd != nil {
+		n.stopEtcd()
+		<-n.etcdDone
+	}
+}
+
+// Leave takes the node out of the cluster and ends its children.
+func (n *Node) Leave() {
+	n.cluster.mu.Lock()
+	if n.cluster.nodes[n.MachineID] == n {
+		delete(n.cluster.nodes, n.MachineID)
+	}
+	n.cluster.mu.Unlock()
+
+	n.mu.Lock()
+	n.kubelet = false
+	n.mu.Unlock()
+
+	if n.stop != nil {
+		n.stop()
+	}
+
+	n.finished.Wait()
+	n.cluster.nudge()
+}
+
+func (n *Node) kubernetesDir() string { return filepath.Join(n.Disk.PKIDir(), "kubernetes") }
+
+// Facts are what the node's kubelet reports of its machine.
+func (n *Node) Facts() kubelet.Facts {
+	return kubelet.Facts{
+		BootID: n.BootID, MachineID: n.NodeID, SystemUUID: n.Hardware.MAC, TalosVersion: n.TalosVersion,
+		KubernetesVersion: n.cluster.settings.KubernetesVersion, Memory: n.Hardware.Memory, Disk: n.Hardware.Disks[0].Size,
+	}
+}

@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/cosi-project/runtime/pkg/resource"
+	"github.com/siderolabs/talos/pkg/machinery/resources/cluster"
+	"github.com/siderolabs/talos/pkg/machinery/resources/etcd"
+	"github.com/siderolabs/talos/pkg/machinery/resources/k8s"
+)
+
+// publishMember writes etcdmember, which exists only while etcd is healthy.
+func (n *Node) publishMember(id uint64, healthy bool) {
+	ctx := context.Background()
+	member := etcd.NewMember(etcd.NamespaceName, etcd.LocalMemberID)
+	member.TypedSpec().MemberID = etcd.FormatMemberID(id)
+
+	var err error
+	if healthy {
+		err = n.Resources.Put(ctx, member)
+	} else {
+		err = n.Resources.Remove(ctx, member.Metadata())
+	}
+
+	n.report(err)
+}
+
+func (n *Node) report(err error) {
+	if err != nil {
+		n.Log("publish: %v", err)
+	}
+
+	n.Changed()
+}
+
+// publishMembers writes the discovered members on every node that is up.
+func (c *Cluster) publishMembers(ctx context.Context) {
+	nodes := c.Nodes()
+
+	var members []resource.Resource
+
+	for _, node := range nodes {
+		if node.Config().Provider.Cluster().Discovery().Enabled() {
+			members = append(members, node.member())
+		}
+	}
+
+	for _, node := range nodes {
+		if !node.Config().Provider.Cluster().Discovery().Enabled() {
+			continue
+		}
+
+		copies := make([]resource.Resource, 0, len(members))
+		for _, member := range members {
+			copies = append(copies, member.DeepCopy())
+		}
+
+		if err := node.Resources.Replace(ctx, &cluster.Member{}, copies...); err != nil {
+			node.Log("publish members: %v", err)
+		}
+	}
+}
+
+func (n *Node) member() *cluster.Member {
+	config := n.Config()
+	member := cluster.NewMember(cluster.NamespaceName, config.Hostname)
+	spec := member.TypedSpec()
+	spec.NodeID, spec.Hostname, spec.MachineType = n.NodeID, config.Hostname, config.Type
+	spec.OperatingSystem = "Talos (" + n.TalosVersion + ")"
+
+	for _, prefix := range config.Addresses() {
+		spec.Addresses = append(spec.Addresses, prefix.Addr())
+	}
+
+	if config.ControlPlane() {
+		spec.ControlPlane = &cluster.ControlPlane{APIServerPort: n.cluster.settings.Ports.APIServer}
+	}
+
+	return member
+}
+
+// PublishNodeStatus writes nodestatus, as seen in the Kubernetes API.
+func (n *Node) PublishNodeStatus(ready, unschedulable bool, labels, annotations map[string]string, podCIDRs []netip.Prefix) {
+	status := k8s.NewNodeStatus(k8s.NamespaceName, n.Config().Hostname)
+	*status.TypedSpec() = k8s.NodeStatusSpec{
+		Nodename: n.Config().Hostname, NodeReady: ready, Unschedulable: unschedulable,
+		Labels: labels, Annotations: annotations, PodCIDRs: podCIDRs,
+	}
+
+	n.report(n.Resources.Put(context.Background(), status))
+}

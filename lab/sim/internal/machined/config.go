@@ -1,0 +1,215 @@
+package machined
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/siderolabs/talos/pkg/grpc/middleware/authz"
+	api "github.com/siderolabs/talos/pkg/machinery/api/machine"
+	"github.com/siderolabs/talos/pkg/machinery/config"
+	"github.com/siderolabs/talos/pkg/machinery/config/configdiff"
+	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
+	"github.com/siderolabs/talos/pkg/machinery/constants"
+	"github.com/siderolabs/talos/pkg/machinery/role"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"example.invalid/lab/sim/internal/faults"
+	"example.invalid/lab/sim/internal/machine"
+)
+
+// metal is the validation mode of a bare metal machine.
+type metal struct{ installed bool }
+
+func (metal) String() string          { return "metal" }
+func (m metal) RequiresInstall() bool { return !m.installed }
+func (metal) InContainer() bool       { return false }
+
+// ApplyConfiguration implements machine.MachineService.
+func (s *Server) ApplyConfiguration(ctx context.Context, in *api.ApplyConfigurationRequest) (*api.ApplyConfigurationResponse, error) {
+	maintenance := s.boot.Node() == nil
+	if !maintenance && !authz.HasRole(ctx, role.Admin) {
+		return nil, authz.ErrNotAuthorized
+	}
+
+	if in.GetMode() != api.ApplyConfigurationRequest_TRY {
+		s.boot.CancelRollback()
+	}
+
+	if reason, on := s.boot.Machine.Faults.Get(faults.RejectConfig); on {
+		return nil, status.Error(codes.InvalidArgument, reason)
+	}
+
+	provider, warnings, err := s.validate(ctx, in.GetData(), maintenance)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+
+	plan, err := s.plan(in.GetMode(), provider, maintenance)
+	if err != nil {
+		return nil, err
+	}
+
+	if in.GetDryRun() {
+		return s.dryRun(plan, provider)
+	}
+
+	wait := constants.ConfigTryTimeout
+	if in.GetTryModeTimeout() != nil {
+		wait = in.GetTryModeTimeout().AsDuration()
+	}
+
+	if plan.mode == api.ApplyConfigurationRequest_TRY {
+		plan.details += fmt.Sprintf("\nThe config is applied in 'try' mode and will be automatically reverted back in %s", wait)
+	}
+
+	s.boot.Console.Printf("apply config request: mode %s", strings.ToLower(in.GetMode().String()))
+
+	if err := s.boot.Apply(provider, plan.mode, wait); err != nil {
+		return nil, err
+	}
+
+	return applied(&api.ApplyConfiguration{Mode: plan.mode, Warnings: warnings, ModeDetails: plan.details + plan.reason}), nil
+}
+
+func applied(message *api.ApplyConfiguration) *api.ApplyConfigurationResponse {
+	return &api.ApplyConfigurationResponse{Messages: []*api.ApplyConfiguration{message}}
+}
+
+func (s *Server) validate(ctx context.Context, data []byte, maintenance bool) (config.Provider, []string, error) {
+	provider, err := configloader.NewFromBytes(data)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	if !maintenance && provider.RawV1Alpha1() == nil {
+		return nil, nil, fmt.Errorf("the applied machine configuration doesn't contain v1alpha1 config, did you mean to patch the machine config instead?")
+	}
+
+	mode := metal{installed: s.boot.Installed()}
+
+	warnings, err := provider.Validate(mode)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	more, err := provider.RuntimeValidate(ctx, s.boot.Resources, mode)
+
+	return provider, append(warnings, more...), err
+}
+
+// plan is what a mode comes down to on this node.
+type plan struct {
+	mode    api.ApplyConfigurationRequest_Mode
+	details string
+	reason  string
+}
+
+const (
+	withReboot    = "Applied configuration with a reboot"
+	withoutReboot = "Applied configuration without a reboot"
+	staged        = "Staged configuration to be applied after the next reboot"
+)
+
+func (s *Server) plan(mode api.ApplyConfigurationRequest_Mode, provider config.Provider, maintenance bool) (plan, error) {
+	if maintenance && mode == api.ApplyConfigurationRequest_REBOOT {
+		mode = api.ApplyConfigurationRequest_NO_REBOOT
+	}
+
+	var obstacle error
+	if !maintenance {
+		obstacle = machine.LiveChange(s.boot.Node().Provider, provider)
+	}
+
+	switch mode {
+	case api.ApplyConfigurationRequest_STAGED:
+		return plan{mode: mode, details: staged}, nil
+	case api.ApplyConfigurationRequest_AUTO:
+		if obstacle != nil {
+			return plan{mode: api.ApplyConfigurationRequest_REBOOT, details: withReboot, reason: ": " + obstacle.Error()}, nil
+		}
+
+		return plan{mode: api.ApplyConfigurationRequest_NO_REBOOT, details: withoutReboot}, nil
+	case api.ApplyConfigurationRequest_TRY, api.ApplyConfigurationRequest_NO_REBOOT:
+		if obstacle != nil {
+			return plan{}, status.Error(codes.InvalidArgument, obstacle.Error())
+		}
+
+		return plan{mode: mode, details: withoutReboot}, nil
+	default:
+		return plan{mode: mode, details: withReboot}, nil
+	}
+}
+
+func (s *Server) dryRun(p plan, provider config.Provider) (*api.ApplyConfigurationResponse, error) {
+	var current config.Container
+	if node := s.boot.Node(); node != nil {
+		current = node.Provider
+	}
+
+	diff, err := configdiff.DiffConfigs(current, provider)
+	if err != nil {
+		return nil, fmt.Errorf("failed to generate diff: %w", err)
+	}
+
+	if diff == "" {
+		diff = "No changes."
+	}
+
+	return applied(&api.ApplyConfiguration{
+		Mode: p.mode, ModeDetails: fmt.Sprintf("Dry run summary:\n%s (skipped in dry-run).\nConfig diff:\n\n%s", p.details, diff),
+	}), nil
+}
+
+const timeSyncLimit = 5 * time.Second
+
+// Bootstrap implements machine.MachineService.
+func (s *Server) Bootstrap(ctx context.Context, in *api.BootstrapRequest) (*api.BootstrapResponse, error) {
+	s.boot.Console.Printf("bootstrap request received")
+
+	if !s.boot.BootstrapAllowed() {
+		return nil, status.Error(codes.FailedPrecondition, "bootstrap is not available yet")
+	}
+
+	if err := s.controlPlaneOnly("bootstrap"); err != nil {
+		return nil, err
+	}
+
+	if !s.timeSynced(ctx) {
+		return nil, status.Error(codes.FailedPrecondition, "time is not in sync yet")
+	}
+
+	etcd := s.boot.Member().Etcd()
+	if etcd == nil {
+		return nil, status.Error(codes.FailedPrecondition, "bootstrap is not available yet")
+	}
+
+	if s.boot.Machine.Disk.HasEtcdData() || etcd.Bootstrapping() {
+		return nil, status.Error(codes.AlreadyExists, "etcd data directory is not empty")
+	}
+
+	if in.GetRecoverEtcd() {
+		return nil, status.Error(codes.Unimplemented, "the lab's nodes do not recover etcd from a snapshot")
+	}
+
+	etcd.Bootstrap()
+
+	return &api.BootstrapResponse{Messages: []*api.Bootstrap{{}}}, nil
+}
+
+func (s *Server) timeSynced(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, timeSyncLimit)
+	defer cancel()
+
+	for s.boot.Machine.Faults.On(faults.ClockNotSynced) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+
+	return true
+}
