@@ -203,7 +203,7 @@ SPECS: Final[tuple[Spec, ...]] = (
             ("cilium-image-scripts", "images/cilium"),
         )
     ),
-    _own("lab-node-init", "real/go", optional=True),
+    _own("lab-node-init", "real/go", "./cmd/lab-node-init", optional=True),
     _own("lab-runc", "real/go", optional=True),
     _own("lab-http", "real/go", optional=True),
 )
