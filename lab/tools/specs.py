@@ -101,8 +101,8 @@ def _node(name: str, package: str, version: str, directory: str = "") -> Spec:
     return Spec(name, "toolchain/talos", package=package, version=version, directory=directory, optional=True)
 
 
-def _own(name: str, module_dir: str, package: str, *, optional: bool = False) -> Spec:
-    return Spec(name, module_dir, package, version_args=(), optional=optional)
+def _own(name: str, module_dir: str, package: str = "", *, optional: bool = False) -> Spec:
+    return Spec(name, module_dir, package or f"./cmd/{name}", version_args=(), optional=optional)
 
 
 # In the order in which a run needs them: the first ones are built first.
@@ -175,8 +175,8 @@ SPECS: Final[tuple[Spec, ...]] = (
     ),
     _own("talos-sim", "sim", "."),
     # Built only where the real plugins cannot be had: `lab.tools.plugins` decides.
-    _own("pulumi-resource-command", "plugins", "./cmd/pulumi-resource-command", optional=True),
-    _own("pulumi-resource-kubernetes", "plugins", "./cmd/pulumi-resource-kubernetes", optional=True),
+    _own("pulumi-resource-command", "plugins", optional=True),
+    _own("pulumi-resource-kubernetes", "plugins", optional=True),
     # Real nodes and the real Cilium agent: only `make lab-real` asks for them.
     _node("machined", "github.com/siderolabs/talos/internal/app/machined", _TALOS),
     _node("talos-hack", "github.com/siderolabs/talos", _TALOS, directory="hack"),
@@ -203,7 +203,7 @@ SPECS: Final[tuple[Spec, ...]] = (
             ("cilium-image-scripts", "images/cilium"),
         )
     ),
-    _own("lab-node-init", "real/go", "./cmd/lab-node-init", optional=True),
+    _own("lab-node-init", "real/go", optional=True),
     _own("lab-runc", "real/go", optional=True),
     _own("lab-http", "real/go", optional=True),
 )
