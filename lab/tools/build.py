@@ -41,19 +41,20 @@ class Builder:
     parallel: int
     _refused: set[str] = field(default_factory=set)
 
-    def build(self, spec: Spec, log: Path) -> float:
-        """Put `spec` into the cache and return the processor seconds it took.
+    def build(self, spec: Spec, target: Path, log: Path) -> float:
+        """Put `spec` into the cache at `target` and return the processor seconds it took.
 
         Raises:
-            BuildError: the download was refused or the build failed.
+            BuildError: the download was refused, the build failed, or the sources changed meanwhile.
             StoppedError: the run was interrupted.
         """
-        target = cache.entry(spec)
         log.unlink(missing_ok=True)
         with cache.publishing(target) as temporary:
             seconds = (
                 self._copy(spec, temporary, log) if spec.directory else self._compile(spec, temporary, log)
             )
+            if cache.entry(spec) != target:
+                raise BuildError(f"{spec.title}: lab/{spec.module_dir} changed during the build; run again")
         cache.drop_old(target)
         return seconds
 

@@ -17,7 +17,7 @@ from lab.tools import cache, golang, versions
 from lab.tools.build import Builder, BuildError, reported
 from lab.tools.processes import Children, StoppedError
 from lab.tools.progress import Progress
-from lab.tools.specs import Spec, select
+from lab.tools.specs import LAB, Spec, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +61,7 @@ def ensure(names: Iterable[str] | None = None, progress: Progress | None = None)
 
 
 def _present(spec: Spec, told: Progress) -> Path | None:
-    on_path = shutil.which(spec.name) if spec.accepts else None
+    on_path = shutil.which(spec.name, path=users_path(os.environ.get("PATH", ""))) if spec.accepts else None
     if spec.accepts and on_path:
         version = reported(spec, Path(on_path))
         if version and spec.accepts.holds(version):
@@ -73,6 +73,17 @@ def _present(spec: Spec, told: Progress) -> Path | None:
         told.say(spec.title, "cached")
         return target
     return None
+
+
+def users_path(path: str) -> str:
+    """Return `path` without directories of this repository and of the cache.
+
+    The lab puts links to its tools on PATH for people. Found again in a later run, a link would be made to itself.
+    """
+    ours = (LAB.parent, cache.root())
+    directories = {each: Path(each).resolve() for each in path.split(os.pathsep)}
+    kept = [each for each, where in directories.items() if not any(map(where.is_relative_to, ours))]
+    return os.pathsep.join(kept)
 
 
 @dataclass(slots=True)
@@ -107,7 +118,7 @@ class _Run:
             self.told.start(spec.title, "building from its Go module", lambda: _compiled(log))
             outcome = "stopped"
             try:
-                cpu = self.builder.build(spec, log)
+                cpu = self.builder.build(spec, target, log)
                 outcome = f"{verb} ({cpu:.0f} s of processor time, {_size(target) / 1e6:.0f} MB)"
             except (BuildError, OSError):
                 outcome = "failed"

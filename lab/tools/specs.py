@@ -53,7 +53,7 @@ class Spec:
     @property
     def title(self) -> str:
         """Name and version as shown to people."""
-        return f"{self.name} {self.version or '(own source)'}"
+        return f"{self.name} {self.version or '(lab)'}"
 
     @property
     def by_hand(self) -> str:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from lab.tools import ToolsError, cache
 from lab.tools.progress import Progress
-from lab.tools.run import lanes
-from lab.tools.specs import BY_NAME, select
+from lab.tools.run import lanes, users_path
+from lab.tools.specs import BY_NAME, LAB, select
 from tests.unit.tools_place import BROKEN, REFUSE, Place
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -43,6 +40,31 @@ def test_a_program_that_does_not_say_its_version_is_passed_over(place: Place, sc
     place.put("talosctl", script)
 
     assert place.ensure("talosctl") == {"talosctl": cache.entry(BY_NAME["talosctl"])}
+
+
+def test_links_that_the_lab_itself_put_on_path_are_not_taken_for_the_users(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = place.ensure("talosctl")["talosctl"]
+    linked = LAB.parent / ".lab" / "tools"
+
+    monkeypatch.setenv("PATH", f"{linked}:{built.parent}:{place.bin}")
+
+    assert users_path(os.environ["PATH"]) == str(place.bin)
+    place.lines.clear()
+    assert place.ensure("talosctl") == {"talosctl": built}
+    assert place.lines == [f"tools: {'talosctl v1.13.0':<34} cached"]
+
+
+def test_sources_that_change_during_the_build_are_not_cached_under_their_old_name(place: Place) -> None:
+    entries = iter([Path("/before/talosctl"), Path("/before/talosctl"), Path("/after/talosctl")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "entry", lambda _spec: cache.root() / str(next(entries))[1:])
+        with pytest.raises(
+            ToolsError, match=r"^talosctl .*: lab/toolchain/talos changed during the build; run again$"
+        ):
+            place.ensure("talosctl")
+    assert [path for path in cache.root().rglob("talosctl") if path.is_file()] == []
 
 
 def test_what_is_missing_is_built_once(place: Place) -> None:
