@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops import sources, table, verify
+from ops import doctor, render, sources, table, verify
 from ops.sources import CannotCheckError, Place
 from steps import run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from model import Cluster
 
 STATUSES = "exit status: 0 nothing failed, 1 something failed, 2 it could not be checked"
 
@@ -33,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m ops", description=__doc__, epilog=STATUSES)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _verify(commands.add_parser("verify", help="does the cluster do what the config says", epilog=STATUSES))
+    _doctor(commands.add_parser("doctor", help="what is wrong, and why", epilog=STATUSES))
+    _render(commands.add_parser("render", help="write the files that Flux applies", epilog=STATUSES))
     return top
 
 
@@ -77,3 +82,51 @@ def _run_verify(options: argparse.Namespace) -> int:
     credentials = sources.credentials(place, sources.run_pulumi)
     rows = verify.verify(cluster, credentials, run.talosctl, verify.Wish(probe=options.probe))
     return _show(options, rows)
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    _where(parser)
+    parser.set_defaults(run=_run_doctor)
+
+
+def _run_doctor(options: argparse.Namespace) -> int:
+    now = datetime.now(tz=UTC)
+    rows = doctor.doctor(_place(options), sources.run_pulumi, run.talosctl, now)
+    return _show(options, list(rows))
+
+
+def _render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stack", default="", help="the stack whose config is rendered")
+    parser.add_argument(
+        "--project", type=Path, default=Path(), help="Pulumi project directory (default: here)"
+    )
+    parser.add_argument("--config", type=Path, help="stack file (default: Pulumi.STACK.yaml of the project)")
+    parser.add_argument("--pool", type=Path, metavar="FILE", help=f"where {render.POOL_FILE} is kept")
+    parser.add_argument("--release", type=Path, metavar="FILE", help=f"where {render.RELEASE_FILE} is kept")
+    parser.add_argument("--check", action="store_true", help="compare the files instead of writing them")
+    parser.add_argument(
+        "--relinquish",
+        action="store_true",
+        help="print pools and policy by name only: a field manager gives them up with it (docs/flux.md)",
+    )
+    parser.set_defaults(run=_run_render, kubeconfig=None, talosconfig=None, json=False)
+
+
+def _run_render(options: argparse.Namespace) -> int:
+    cluster = sources.cluster(_place(options))
+    if options.relinquish:
+        print(render.relinquished(cluster), end="")
+        return table.ALL_PASS
+    files = [(path, text(cluster)) for path, text in _targets(options)]
+    if options.check:
+        return _show(options, [render.compare(path, text) for path, text in files])
+    for path, text in files:
+        print(render.write(path, text))
+    return table.ALL_PASS
+
+
+def _targets(options: argparse.Namespace) -> Sequence[tuple[Path, Callable[[Cluster], str]]]:
+    """Return which files are meant: those that were named, else the pools' in the project directory."""
+    chosen = [(options.pool, render.pool_file), (options.release, render.release_file)]
+    named = [(path, text) for path, text in chosen if path is not None]
+    return named or [(options.project / render.POOL_FILE, render.pool_file)]

@@ -71,6 +71,7 @@ class Pool:
     Attributes:
         lacks: Why Cilium cannot use it, or empty.
         available: Free addresses by Cilium's own count, None if it has not counted.
+        managers: Field managers that hold a part of its `spec`.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Pool:
     disabled: bool = False
     lacks: str = ""
     available: int | None = None
+    managers: tuple[str, ...] = ()
 
     def holds(self, address: IPv4Address) -> bool:
         """Tell whether the address lies in one of its blocks."""
@@ -92,6 +94,7 @@ class Policy:
     Attributes:
         interfaces: Regular expressions; empty means every device of the agent.
         faults: What Cilium's conditions say is wrong with it.
+        managers: Field managers that hold a part of its `spec`.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Policy:
     services: Selector = Selector()
     load_balancer_ips: bool = True
     faults: tuple[str, ...] = ()
+    managers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -58,6 +58,7 @@ def pool(item: Object) -> Pool:
         disabled=bool(spec.get("disabled")),
         lacks=pool_lacks(name, item),
         available=_number(counted.get("message", "")) if counted else None,
+        managers=managers(item),
     )
 
 
@@ -87,7 +88,14 @@ def policy(item: Object) -> Policy:
         services=selector(spec.get("serviceSelector")),
         load_balancer_ips=bool(spec.get("loadBalancerIPs")),
         faults=tuple(f"{found['type']}: {found.get('message', '')}" for found in bad),
+        managers=managers(item),
     )
+
+
+def managers(item: Object) -> tuple[str, ...]:
+    """Return the field managers that hold a part of an object's `spec`, by name."""
+    entries = item["metadata"].get("managedFields") or ()
+    return tuple(sorted({entry["manager"] for entry in entries if "f:spec" in entry.get("fieldsV1", {})}))
 
 
 def service(item: Object, slices: Sequence[Object]) -> Service:

@@ -20,6 +20,7 @@ class Verdict(Enum):
     PASS = "pass"  # noqa: S105 - a verdict
     FAIL = "fail"
     NOT_APPLICABLE = "n/a"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ def not_applicable(check: str, why: str) -> Row:
     return Row(check, Verdict.NOT_APPLICABLE, why)
 
 
+def noted(check: str, evidence: str) -> Row:
+    """Return a line for what works, but deserves a thought."""
+    return Row(check, Verdict.NOTE, evidence)
+
+
 def judged(check: str, lacks: str, evidence: str, advice: str = "") -> Row:
     """Return a failure if something is lacking, else a pass with its evidence."""
     return failed(check, lacks, advice) if lacks else passed(check, evidence)
@@ -77,9 +83,10 @@ def as_text(rows: Sequence[Row]) -> str:
 
 def _summary(rows: Sequence[Row]) -> str:
     counts = {verdict: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
+    notes = f", {counts[Verdict.NOTE]} to note" if counts[Verdict.NOTE] else ""
     return (
         f"{counts[Verdict.PASS]} pass, {counts[Verdict.FAIL]} fail, "
-        f"{counts[Verdict.NOT_APPLICABLE]} not applicable"
+        f"{counts[Verdict.NOT_APPLICABLE]} not applicable{notes}"
     )
 
 

@@ -48,7 +48,9 @@ class Sight:
 
 
 def look(address: str, ca: str, port: int = APID_PORT) -> Sight:
-    """Return what answers at the address, given our cluster's CA certificate as PEM."""
+    """Return what answers at the address, given our cluster's CA as PEM, empty if it has none yet."""
+    if not ca:
+        return _without_certificate(address, port)
     try:
         with _connected(address, port, _context(ca)):
             return Sight(address, State.OURS)

@@ -50,6 +50,12 @@ def test_a_node_of_another_cluster(tmp_path: Path) -> None:
     assert str(seen(speaks(context))) == f"{ADDRESS} is a node of another cluster"
 
 
+def test_while_our_cluster_has_no_ca_a_configured_node_is_somebody_elses(tmp_path: Path) -> None:
+    context = identity("cp1", OTHERS).context(tmp_path, OTHERS.certificate)
+    with listening(speaks(context)) as port:
+        assert look(ADDRESS, "", port) == Sight(ADDRESS, State.FOREIGN)
+
+
 @pytest.mark.parametrize("starts", [timedelta(days=1), timedelta(days=-3)], ids=["not yet", "expired"])
 def test_a_certificate_of_ours_that_is_not_valid_now(tmp_path: Path, starts: timedelta) -> None:
     context = identity("cp1", OURS, starts=starts).context(tmp_path, OURS.certificate)
