@@ -19,7 +19,6 @@ import (
 	"github.com/siderolabs/talos/pkg/grpc/middleware/authz"
 	"github.com/siderolabs/talos/pkg/machinery/constants"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 )
 
 // Config describes one apid.
@@ -102,7 +101,7 @@ func newGRPC(config Config, director *director) *grpc.Server {
 	injector := &authz.Injector{Mode: mode}
 
 	return grpc.NewServer(
-		grpc.Creds(credentials.NewTLS(serverTLS(config))),
+		grpc.Creds(newCredentials(serverTLS(config))),
 		grpc.ForceServerCodecV2(proxy.Codec()),
 		grpc.UnknownServiceHandler(proxy.TransparentHandler(director.direct, proxy.WithStreamedDetector(streamed))),
 		grpc.MaxRecvMsgSize(constants.GRPCMaxMessageSize),

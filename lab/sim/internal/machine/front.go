@@ -156,7 +156,7 @@ func (f *front) addresses() []netip.Addr {
 }
 
 func (f *front) serveMaintenance() error {
-	authority, err := pki.NewAuthority("talos")
+	authority, err := pki.NewAuthority("talos-maintenance")
 	if err != nil {
 		return err
 	}
