@@ -16,7 +16,8 @@ HEARTBEAT_SECONDS = 30.0
 
 def to_stderr(line: str) -> None:
     """Print one line at once: it is to be seen while a build runs, apart from results on stdout."""
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")  # in one piece: lines of several threads must not mix
+    sys.stderr.flush()
 
 
 @dataclass(slots=True)
