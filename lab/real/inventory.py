@@ -8,9 +8,6 @@ from dataclasses import dataclass
 NETWORK = "10.0.50"
 """The LAN: VLAN 50's access side."""
 
-GATEWAY = f"{NETWORK}.1"
-"""The bridge itself: gateway, registry, and where Pulumi, talosctl and kubectl run."""
-
 PREFIX = 24
 REGISTRY_PORT = 5000
 DEFAULT = "1+2"
@@ -58,6 +55,12 @@ class Machine(Station):
 
     role: str = "worker"
 
+
+ROUTER = Station("lan", 1)
+"""The bridge itself."""
+
+GATEWAY = ROUTER.address
+"""Gateway of the nodes and registry; Pulumi, talosctl and kubectl run there."""
 
 CLIENTS = (Station("client1", 101), Station("client2", 102))
 """Ordinary machines on the LAN: no part of the cluster."""

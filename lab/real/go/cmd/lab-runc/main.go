@@ -17,8 +17,9 @@ import (
 const real = "/usr/bin/runc.real"
 
 func main() {
-	if bundle, creates := bundleOf(os.Args[1:]); creates {
-		if err := rewrite(filepath.Join(bundle, "config.json")); err != nil {
+	file, change := subject(os.Args[1:])
+	if change != nil {
+		if err := rewrite(file, change); err != nil {
 			fmt.Fprintln(os.Stderr, "lab-runc:", err)
 			os.Exit(1)
 		}
@@ -28,60 +29,79 @@ func main() {
 	os.Exit(1)
 }
 
-// bundleOf returns the bundle directory, and whether the arguments make a container.
-func bundleOf(arguments []string) (string, bool) {
-	bundle, creates := ".", false
+// subject returns the file that describes what runc is about to start, and how to change it: the OCI spec of a
+// new container, or the process of an exec. The change is nil where nothing is started.
+func subject(arguments []string) (string, func(map[string]any)) {
+	verb, bundle, process := "", ".", ""
 	for i, argument := range arguments {
-		value, joined := strings.CutPrefix(argument, "--bundle=")
-		switch {
-		case joined:
+		name, value, joined := strings.Cut(argument, "=")
+		if !joined && i+1 < len(arguments) {
+			value = arguments[i+1]
+		}
+		switch name {
+		case "--bundle", "-b":
 			bundle = value
-		case (argument == "--bundle" || argument == "-b") && i+1 < len(arguments):
-			bundle = arguments[i+1]
-		case argument == "create" || argument == "run" || argument == "restore":
-			creates = true
+		case "--process", "-p":
+			process = value
+		case "create", "run", "restore", "exec":
+			if verb == "" {
+				verb = argument
+			}
 		}
 	}
-	return bundle, creates
+	switch {
+	case verb == "exec" && process != "":
+		return process, softenProcess
+	case verb != "" && verb != "exec":
+		return filepath.Join(bundle, "config.json"), soften
+	}
+	return "", nil
 }
 
-func rewrite(path string) error {
+func rewrite(path string, change func(map[string]any)) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	var spec map[string]any
-	if err := json.Unmarshal(text, &spec); err != nil {
+	var document map[string]any
+	if err := json.Unmarshal(text, &document); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	soften(spec)
-	text, err = json.Marshal(spec)
+	change(document)
+	text, err = json.Marshal(document)
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(path, text, 0o600)
 }
 
-// soften takes rlimits, negative OOM scores, CAP_SYS_RESOURCE and resource limits out of an OCI spec.
+// soften takes what the kernel would refuse out of an OCI spec: of its process, and all resource limits.
 func soften(spec map[string]any) {
 	if process, ok := spec["process"].(map[string]any); ok {
-		delete(process, "rlimits")
-		if score, ok := process["oomScoreAdj"].(float64); ok && score <= 0 {
-			delete(process, "oomScoreAdj")
-		}
-		if sets, ok := process["capabilities"].(map[string]any); ok {
-			for name, set := range sets {
-				if list, ok := set.([]any); ok {
-					sets[name] = slices.DeleteFunc(list, func(c any) bool { return c == "CAP_SYS_RESOURCE" })
-				}
-			}
-		}
+		softenProcess(process)
 	}
 	if linux, ok := spec["linux"].(map[string]any); ok {
 		if resources, ok := linux["resources"].(map[string]any); ok {
 			for _, limit := range []string{"memory", "cpu", "pids", "blockIO", "hugepageLimits", "unified"} {
 				delete(resources, limit)
 			}
+		}
+	}
+}
+
+// softenProcess takes rlimits, negative OOM scores and CAP_SYS_RESOURCE out of the process of an OCI spec.
+func softenProcess(process map[string]any) {
+	delete(process, "rlimits")
+	if score, ok := process["oomScoreAdj"].(float64); ok && score <= 0 {
+		delete(process, "oomScoreAdj")
+	}
+	sets, ok := process["capabilities"].(map[string]any)
+	if !ok {
+		return
+	}
+	for name, set := range sets {
+		if list, ok := set.([]any); ok {
+			sets[name] = slices.DeleteFunc(list, func(c any) bool { return c == "CAP_SYS_RESOURCE" })
 		}
 	}
 }

@@ -5,21 +5,23 @@ import (
 	"testing"
 )
 
-func TestBundleOf(t *testing.T) {
+func TestSubject(t *testing.T) {
 	for _, c := range []struct {
 		arguments []string
-		bundle    string
-		creates   bool
+		file      string
+		changes   bool
 	}{
-		{[]string{"--root", "/r", "create", "--bundle", "/b", "id"}, "/b", true},
-		{[]string{"run", "-b", "/b", "id"}, "/b", true},
-		{[]string{"restore", "--bundle=/b", "id"}, "/b", true},
-		{[]string{"create", "id"}, ".", true},
-		{[]string{"delete", "id"}, ".", false},
+		{[]string{"--root", "/r", "create", "--bundle", "/b", "id"}, "/b/config.json", true},
+		{[]string{"run", "-b", "/b", "id"}, "/b/config.json", true},
+		{[]string{"restore", "--bundle=/b", "id"}, "/b/config.json", true},
+		{[]string{"create", "id"}, "config.json", true},
+		{[]string{"--log", "/l", "exec", "--process", "/p.json", "--detach", "id"}, "/p.json", true},
+		{[]string{"exec", "id", "create"}, "", false},
+		{[]string{"delete", "id"}, "", false},
 	} {
-		bundle, creates := bundleOf(c.arguments)
-		if bundle != c.bundle || creates != c.creates {
-			t.Errorf("%v: got %q %v, want %q %v", c.arguments, bundle, creates, c.bundle, c.creates)
+		file, change := subject(c.arguments)
+		if file != c.file || (change != nil) != c.changes {
+			t.Errorf("%v: got %q %v, want %q %v", c.arguments, file, change != nil, c.file, c.changes)
 		}
 	}
 }
