@@ -78,7 +78,7 @@ def _present(spec: Spec, told: Progress) -> Path | None:
 def users_path(path: str) -> str:
     """Return `path` without directories of this repository and of the cache.
 
-    The lab puts links to its tools on PATH for people. Taken for tools, they would become links to themselves.
+    The lab puts links to its tools on PATH for people; taken for tools, they would link to themselves.
     """
     ours = (LAB.parent, cache.root())
     directories = {each: Path(each).resolve() for each in path.split(os.pathsep)}
