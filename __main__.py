@@ -2,7 +2,6 @@
 
 import pulumi
 import pulumi_command
-import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
 import components
@@ -14,15 +13,7 @@ command = pulumi_command.Provider("command")
 
 talos_args = components.TalosClusterArgs(cluster=cluster, secrets=loaded.talos_secrets)
 talos = components.TalosCluster(cluster.name, talos_args, ResourceOptions(providers=[command]))
-
-kubernetes = k8s.Provider(
-    "kubernetes",
-    kubeconfig=talos.kubeconfig,
-    cluster_identifier=cluster.name,  # a renewed kubeconfig is still this cluster: nothing is replaced
-    enable_server_side_apply=True,
-    # Only during a handover; at any other time a pool that Flux made is an error.
-    upsert_existing_objects=cluster.load_balancer.owner == "handover" or None,
-)
+kubernetes = components.kubernetes_provider(cluster, talos.kubeconfig)
 
 
 def after(*parts: pulumi.Resource) -> ResourceOptions:

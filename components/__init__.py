@@ -5,6 +5,7 @@ from components.cilium import Cilium
 from components.ingress import IngressService
 from components.load_balancer import LoadBalancerPool
 from components.outputs import stack_outputs
+from components.provider import kubernetes_provider
 from components.talos import TalosCluster, TalosClusterArgs
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "LoadBalancerPool",
     "TalosCluster",
     "TalosClusterArgs",
+    "kubernetes_provider",
     "stack_outputs",
 ]

@@ -1,0 +1,25 @@
+"""The Kubernetes provider: this cluster, by its own kubeconfig, whatever `~/.kube/config` says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi_kubernetes as k8s
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from model import Cluster
+
+
+def kubernetes_provider(cluster: Cluster, kubeconfig: pulumi.Input[str]) -> k8s.Provider:
+    """Return the provider of everything inside the cluster."""
+    handover = cluster.load_balancer.owner == "handover"
+    return k8s.Provider(
+        "kubernetes",
+        kubeconfig=kubeconfig,
+        cluster_identifier=cluster.name,  # a renewed kubeconfig is still this cluster: nothing is replaced
+        enable_server_side_apply=True,
+        # At any other time an object that somebody else made is an error.
+        upsert_existing_objects=True if handover else None,
+    )
