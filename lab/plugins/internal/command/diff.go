@@ -1,12 +1,13 @@
 package command
 
 import (
-	"sort"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"lab/plugins/internal/propdiff"
 )
 
 // Diff compares two sets of inputs: a change of triggers replaces, any other change updates.
@@ -15,25 +16,14 @@ func Diff(old, inputs resource.PropertyMap) *pulumirpc.DiffResponse {
 	if change == nil || !change.AnyChanges() {
 		return &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true}
 	}
-	response := &pulumirpc.DiffResponse{
-		Changes:         pulumirpc.DiffResponse_DIFF_SOME,
-		HasDetailedDiff: true,
-		DetailedDiff:    map[string]*pulumirpc.PropertyDiff{},
-	}
-	replaced := false
+	details := map[string]*pulumirpc.PropertyDiff{}
 	for path, detail := range plugin.NewDetailedDiffFromObjectDiff(change, false) {
 		if isTrigger(path) {
 			detail.Kind = detail.Kind.AsReplace()
-			replaced = true
 		}
-		response.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_Kind(detail.Kind)}
-		response.Diffs = append(response.Diffs, path)
+		details[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_Kind(detail.Kind)}
 	}
-	sort.Strings(response.Diffs)
-	if replaced {
-		response.Replaces = []string{"triggers"}
-	}
-	return response
+	return propdiff.Response(details)
 }
 
 // comparable drops what the engine adds for itself.

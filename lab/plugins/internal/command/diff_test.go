@@ -1,6 +1,7 @@
 package command
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -24,8 +25,8 @@ func TestDiff(t *testing.T) {
 		"environment":        {map[string]any{"environment": map[string]any{"A": "2"}}, []string{"environment.A"}, nil},
 		"interpreter":        {map[string]any{"interpreter": []any{"sh", "-ec"}}, []string{"interpreter[1]"}, nil},
 		"logging added":      {map[string]any{"logging": "none"}, []string{"logging"}, nil},
-		"triggers":           {map[string]any{"triggers": []any{"two"}}, []string{"triggers[0]"}, []string{"triggers"}},
-		"triggers grow":      {map[string]any{"triggers": []any{"one", "two"}}, []string{"triggers[1]"}, []string{"triggers"}},
+		"triggers":           {map[string]any{"triggers": []any{"two"}}, []string{"triggers[0]"}, []string{"triggers[0]"}},
+		"triggers grow":      {map[string]any{"triggers": []any{"one", "two"}}, []string{"triggers[1]"}, []string{"triggers[1]"}},
 		"the engine's field": {map[string]any{"__defaults": []any{}}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -34,8 +35,9 @@ func TestDiff(t *testing.T) {
 				news[resource.PropertyKey(k)] = resource.NewPropertyValue(v)
 			}
 			got := Diff(resource.NewPropertyMapFromMap(old), news)
-			if !slices.Equal(got.GetDiffs(), tc.diffs) || !slices.Equal(got.GetReplaces(), tc.replaces) {
-				t.Fatalf("diffs %q replaces %q, want %q and %q", got.GetDiffs(), got.GetReplaces(), tc.diffs, tc.replaces)
+			paths := slices.Sorted(maps.Keys(got.GetDetailedDiff()))
+			if !slices.Equal(paths, tc.diffs) || !slices.Equal(got.GetReplaces(), tc.replaces) {
+				t.Fatalf("diffs %q replaces %q, want %q and %q", paths, got.GetReplaces(), tc.diffs, tc.replaces)
 			}
 			want := pulumirpc.DiffResponse_DIFF_SOME
 			if tc.diffs == nil {

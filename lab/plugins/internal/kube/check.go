@@ -47,25 +47,26 @@ func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 // refuse lists what this plugin would otherwise silently do differently from the real one.
 func refuse(urn string, wanted object) []*pulumirpc.CheckFailure {
 	var failures []*pulumirpc.CheckFailure
-	fail := func(property, format string, args ...any) {
-		failures = append(failures, &pulumirpc.CheckFailure{Property: property, Reason: fmt.Sprintf(format, args...)})
+	// Without a property the engine does not print the value, which is often long and could be secret.
+	fail := func(format string, args ...any) {
+		failures = append(failures, &pulumirpc.CheckFailure{Reason: fmt.Sprintf(format, args...)})
 	}
 	token := string(resource.URN(urn).Type())
 	const advice = "is not supported by the lab plugin; use the real pulumi-resource-kubernetes"
 	if strings.HasSuffix(token, "Patch") && !strings.HasSuffix(wanted.kind(), "Patch") {
-		fail("kind", "%s: a patch resource %s", token, advice)
+		fail("%s: a patch resource %s", token, advice)
 	}
 	if strings.HasSuffix(token, "List") && strings.HasSuffix(wanted.kind(), "List") {
-		fail("kind", "%s: a list cannot be created, only the objects in it", token)
+		fail("%s: a list cannot be created, only the objects in it", token)
 	}
 	if wanted.annotation(annotationWaitFor) != "" {
-		fail("metadata.annotations", "the annotation %s %s", annotationWaitFor, advice)
+		fail("metadata.annotations: %s %s", annotationWaitFor, advice)
 	}
 	if wanted.at("metadata", "generateName") != nil && !wanted.hasName() {
-		fail("metadata.generateName", "server-side apply needs metadata.name")
+		fail("metadata.generateName: server-side apply needs metadata.name")
 	}
 	if wanted.text("apiVersion") == "" || wanted.kind() == "" {
-		fail("", "%s: apiVersion and kind are required", token)
+		fail("%s: apiVersion and kind are required", token)
 	}
 	return failures
 }

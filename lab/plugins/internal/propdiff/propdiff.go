@@ -5,6 +5,7 @@ package propdiff
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -28,21 +29,30 @@ func Compare(in Input) map[string]*pulumirpc.PropertyDiff {
 	return w.found
 }
 
-// Response wraps a detailed diff. It returns the paths that replace, sorted.
+// Response wraps a detailed diff. Diffs holds the top-level properties, by which the engine filters its
+// one-line display; Replaces holds the paths that replace.
 func Response(diff map[string]*pulumirpc.PropertyDiff) *pulumirpc.DiffResponse {
 	response := &pulumirpc.DiffResponse{
 		Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true, DetailedDiff: diff,
 	}
 	for path, detail := range diff {
 		response.Changes = pulumirpc.DiffResponse_DIFF_SOME
-		response.Diffs = append(response.Diffs, path)
+		response.Diffs = append(response.Diffs, topLevel(path))
 		if isReplace(detail.GetKind()) {
 			response.Replaces = append(response.Replaces, path)
 		}
 	}
 	sort.Strings(response.Diffs)
+	response.Diffs = slices.Compact(response.Diffs)
 	sort.Strings(response.Replaces)
 	return response
+}
+
+func topLevel(path string) string {
+	if end := strings.IndexAny(path, ".["); end > 0 {
+		return path[:end]
+	}
+	return path
 }
 
 type walker struct {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/provider"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -23,6 +24,11 @@ type Factory func(base *Base) pulumirpc.ResourceProviderServer
 func Serve(name, version string, make Factory) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, orphaned := context.WithCancel(ctx)
+	defer orphaned()
+	if len(os.Args) > 1 { // started by an engine, whose address is the argument
+		go watchParent(ctx, orphaned)
+	}
 	base := NewBase(version)
 	context.AfterFunc(ctx, base.Inflight.CancelAll)
 	err := provider.MainContext(ctx, name,
@@ -37,4 +43,20 @@ func Serve(name, version string, make Factory) int {
 		return 1
 	}
 	return 0
+}
+
+// parentPoll is how soon a plugin notices that the engine was killed.
+const parentPoll = time.Second
+
+// watchParent calls orphaned once the process that started this one is gone. Without it a killed engine
+// leaves its plugins, and the commands that they run, for minutes.
+func watchParent(ctx context.Context, orphaned func()) {
+	parent := os.Getppid()
+	for ctx.Err() == nil && os.Getppid() == parent {
+		select {
+		case <-ctx.Done():
+		case <-time.After(parentPoll):
+		}
+	}
+	orphaned()
 }
