@@ -12,7 +12,9 @@ import (
 
 // patient is TLS whose refusals reach the client. A server that closes right after its alert resets the connection when the client
 // has already sent something, and the client then sees a broken pipe instead of the reason.
-type patient struct{ credentials.TransportCredentials }
+type patient struct {
+	credentials.TransportCredentials
+}
 
 const linger = 2 * time.Second
 
@@ -37,7 +39,9 @@ func (p patient) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo,
 }
 
 // Clone implements credentials.TransportCredentials.
-func (p patient) Clone() credentials.TransportCredentials { return patient{p.TransportCredentials.Clone()} }
+func (p patient) Clone() credentials.TransportCredentials {
+	return patient{p.TransportCredentials.Clone()}
+}
 
 // handshaking keeps a failed handshake from closing the connection.
 type handshaking struct {

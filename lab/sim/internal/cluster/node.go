@@ -54,6 +54,7 @@ type Node struct {
 	mu        sync.Mutex
 	kubelet   bool // the kubelet service is up
 	apiReady  bool
+	started   bool               // the API server was started in this boot
 	restart   context.CancelFunc // ends the API server, which starts again with the present configuration
 	stop      context.CancelFunc
 	stopEtcd  context.CancelFunc
@@ -220,7 +221,7 @@ func (n *Node) runAPIServer(ctx context.Context) error {
 	defer cancel()
 
 	n.mu.Lock()
-	n.restart = cancel
+	n.restart, n.started = cancel, true
 	n.mu.Unlock()
 
 	dir := n.kubernetesDir()
@@ -235,12 +236,19 @@ func (n *Node) runAPIServer(ctx context.Context) error {
 		Dir: dir, Address: address, Port: port, EtcdURL: n.etcd.ClientURL(),
 	})
 
-	go n.watchReady(ctx, address)
+	// One API server starts at a time: the first one answers sooner, and the rest join it.
+	release, err := n.cluster.startTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+
+	go n.watchReady(ctx, address, release)
 	defer n.setReady(false)
 
 	return n.cluster.supervisor.Run(ctx, process.Spec{
 		Name: n.MachineID + "-kube-apiserver", Path: n.cluster.settings.Binaries.APIServer, Args: args,
-		Env: []string{"GOGC=75"}, Grace: 3 * time.Second,
+		Env: []string{"GOGC=75"}, Grace: time.Second,
 	})
 }
 
@@ -264,6 +272,13 @@ func (n *Node) APIReady() bool {
 	return n.apiReady
 }
 
+func (n *Node) apiStarted() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	return n.started
+}
+
 // KubeletUp tells whether the kubelet service runs.
 func (n *Node) KubeletUp() bool {
 	n.mu.Lock()
@@ -283,6 +298,22 @@ func (n *Node) StopEtcd() {
 	if n.stopEtcd != nil {
 		n.stopEtcd()
 		<-n.etcdDone
+	}
+}
+
+// ShuttingDown reports to the Kubernetes API that the node goes down on purpose.
+func (n *Node) ShuttingDown(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+
+	n.mu.Lock()
+	n.kubelet = false
+	n.mu.Unlock()
+
+	if kubelets := n.cluster.manager(); kubelets != nil && n.cluster.APIReady() {
+		if err := kubelets.Shutdown(ctx, n); err != nil {
+			n.Log("kubelet: %v", err)
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/resources/cluster"
 	"github.com/siderolabs/talos/pkg/machinery/resources/etcd"
 	"github.com/siderolabs/talos/pkg/machinery/resources/k8s"
+
+	"example.invalid/lab/sim/internal/kubelet"
 )
 
 // publishMember writes etcdmember, which exists only while etcd is healthy.
@@ -89,4 +91,39 @@ func (n *Node) PublishNodeStatus(ready, unschedulable bool, labels, annotations 
 	}
 
 	n.report(n.Resources.Put(context.Background(), status))
+}
+
+// StaticPods are the control plane components of the node. One controller manager and one scheduler run for the whole cluster;
+// the others stand by, as they do behind a leader election.
+func (n *Node) StaticPods() []kubelet.StaticPod {
+	if !n.Config().ControlPlane() || !n.apiStarted() {
+		return nil
+	}
+
+	cluster := n.Config().Provider.Cluster()
+	ready := n.APIReady()
+
+	return []kubelet.StaticPod{
+		{Name: "kube-apiserver", Image: cluster.APIServer().Image(), Ready: ready},
+		{Name: "kube-controller-manager", Image: cluster.ControllerManager().Image(), Ready: ready && n.cluster.Leader() != ""},
+		{Name: "kube-scheduler", Image: cluster.Scheduler().Image(), Ready: ready && n.cluster.Leader() != ""},
+	}
+}
+
+// publishStaticPods writes staticpodstatus, which the machine reads from its kubelet.
+func (n *Node) publishStaticPods(ctx context.Context) {
+	var wanted []resource.Resource
+
+	for _, pod := range n.StaticPods() {
+		phase := "Pending"
+		if pod.Ready {
+			phase = "Running"
+		}
+
+		status := k8s.NewStaticPodStatus(k8s.NamespaceName, "kube-system/"+pod.Name+"-"+n.Config().Hostname)
+		status.TypedSpec().PodStatus = map[string]any{"phase": phase}
+		wanted = append(wanted, status)
+	}
+
+	n.report(n.Resources.Replace(ctx, &k8s.StaticPodStatus{}, wanted...))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -16,6 +17,7 @@ import (
 const (
 	readyProbe   = 300 * time.Millisecond
 	readyRecheck = 5 * time.Second
+	startLimit   = 30 * time.Second
 )
 
 // RestConfig is an administrator's access to the API behind the address.
@@ -35,8 +37,24 @@ func RestConfig(authorities *controlplane.Authorities, host string) (*rest.Confi
 	}, nil
 }
 
+// startTurn waits until no other API server of the cluster is starting; the function it returns may be called more than once.
+func (c *Cluster) startTurn(ctx context.Context) (func(), error) {
+	select {
+	case c.starting <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+
+	var once sync.Once
+
+	release := func() { once.Do(func() { <-c.starting }) }
+	time.AfterFunc(startLimit, release)
+
+	return release, nil
+}
+
 // watchReady asks the API server of this node whether it is ready until the context ends.
-func (n *Node) watchReady(ctx context.Context, address netip.Addr) {
+func (n *Node) watchReady(ctx context.Context, address netip.Addr, started func()) {
 	config, err := RestConfig(n.authority, fmt.Sprintf("%s:%d", address, n.cluster.settings.Ports.APIServer))
 	if err != nil {
 		n.Log("kube-apiserver probe: %v", err)
@@ -63,6 +81,8 @@ func (n *Node) watchReady(ctx context.Context, address netip.Addr) {
 
 		interval := readyProbe
 		if err == nil {
+			started()
+
 			interval = readyRecheck
 		}
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.invalid/lab/sim/internal/controlplane"
+	"example.invalid/lab/sim/internal/kubelet"
 	"example.invalid/lab/sim/internal/pki"
 	"example.invalid/lab/sim/internal/process"
 	"example.invalid/lab/sim/internal/settings"
@@ -43,7 +44,7 @@ func (r *Registry) Get(key string) *Cluster {
 
 	c := &Cluster{
 		Key: key, settings: r.settings, supervisor: r.supervisor, nodes: map[string]*Node{}, wake: make(chan struct{}, 1),
-		log: slog.With("cluster", key), done: make(chan struct{}),
+		log: slog.With("cluster", key), done: make(chan struct{}), starting: make(chan struct{}, 1),
 	}
 	r.clusters[key] = c
 
@@ -82,12 +83,15 @@ type Cluster struct {
 	log        *slog.Logger
 	wake       chan struct{}
 	done       chan struct{}
+	starting   chan struct{} // holds an entry while an API server starts
 
 	mu     sync.Mutex
 	nodes  map[string]*Node // by machine id, those that are up
 	leader string
 	ready  bool
 	api    *access
+
+	manages *kubelet.Manager
 }
 
 // access is how the simulator itself reaches the cluster's API.

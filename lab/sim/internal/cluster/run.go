@@ -87,6 +87,10 @@ func (c *Cluster) observe(ctx context.Context) {
 	}
 
 	c.publishMembers(ctx)
+
+	for _, node := range c.ControlPlanes() {
+		node.publishStaticPods(ctx)
+	}
 }
 
 // session is everything that works through the cluster's API.
@@ -116,10 +120,23 @@ func (c *Cluster) open(ctx context.Context) *session {
 	ctx, s.cancel = context.WithCancel(ctx)
 
 	s.kubelets = kubelet.New(s.client, c.kubelets, c.log)
+
+	c.mu.Lock()
+	c.manages = s.kubelets
+	c.mu.Unlock()
+
 	s.work.Go(func() { s.kubelets.Run(ctx) })
 	s.work.Go(func() { c.applyManifests(ctx, s.client) })
 
 	return s
+}
+
+// manager plays the kubelets; nil before the first API server answered.
+func (c *Cluster) manager() *kubelet.Manager {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return c.manages
 }
 
 func (c *Cluster) connect() (*session, error) {
@@ -275,7 +292,7 @@ func (l *leaders) start(ctx context.Context, name, binary string, args []string)
 		return
 	}
 
-	spec := process.Spec{Name: l.node.MachineID + "-" + name, Path: binary, Args: args, Grace: 2 * time.Second}
+	spec := process.Spec{Name: l.node.MachineID + "-" + name, Path: binary, Args: args, Grace: time.Second}
 	l.work.Go(func() { l.cluster.supervisor.Keep(ctx, spec) })
 }
 

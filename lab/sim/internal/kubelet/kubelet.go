@@ -11,7 +11,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	listers "k8s.io/client-go/listers/core/v1"
@@ -24,6 +23,8 @@ import (
 type Node interface {
 	Config() *nodeconfig.Node
 	Facts() Facts
+	// StaticPods are those the node runs now; none on workers.
+	StaticPods() []StaticPod
 	// PublishNodeStatus shows the Node object as the machine sees it.
 	PublishNodeStatus(ready, unschedulable bool, labels, annotations map[string]string, podCIDRs []netip.Prefix)
 }
@@ -55,7 +56,8 @@ type Manager struct {
 }
 
 const (
-	agentSelector = "k8s-app=cilium"
+	agentApp      = "cilium"
+	agentSelector = "k8s-app in (cilium,kube-apiserver,kube-controller-manager,kube-scheduler)"
 	byNode        = "node"
 	interval      = 10 * time.Second // kubelet's lease renewal
 	heartbeat     = time.Minute
@@ -194,6 +196,10 @@ func (m *Manager) sync(ctx context.Context, node Node, renew bool) error {
 		return err
 	}
 
+	if err := m.syncStatic(ctx, node, object); err != nil {
+		return err
+	}
+
 	return m.report(ctx, node, object)
 }
 
@@ -256,7 +262,7 @@ func (m *Manager) networkReady(node Node) bool {
 	return slices.ContainsFunc(pods, func(item any) bool {
 		pod, ok := item.(*corev1.Pod)
 
-		return ok && pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil
+		return ok && pod.Labels["k8s-app"] == agentApp && pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil
 	})
 }
 
@@ -297,15 +303,4 @@ func podCIDRs(object *corev1.Node) []netip.Prefix {
 	}
 
 	return prefixes
-}
-
-// Present tells whether the cluster has the Node object; used by tests and drains.
-func (m *Manager) Present(name string) bool {
-	if m.objects == nil {
-		return false
-	}
-
-	nodes, err := m.objects.List(labels.Everything())
-
-	return err == nil && slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return n.Name == name })
 }

@@ -66,6 +66,11 @@ func (b *Boot) perform(request Request) (following next, ended bool) {
 	}
 
 	b.stopping(request.ActorID)
+
+	if member := b.Member(); member != nil {
+		member.ShuttingDown(b.ctx)
+	}
+
 	b.announce(sequence, api.SequenceEvent_STOP, request.ActorID)
 	_ = wait(b.ctx, settle)
 

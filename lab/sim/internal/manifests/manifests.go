@@ -133,16 +133,19 @@ func create(ctx context.Context, client kubernetes.Interface, object *unstructur
 		path = append(path, "namespaces", namespace)
 	}
 
+	path = append(path, plurals[object.GetKind()])
+	rest := client.Discovery().RESTClient()
+
+	// Looking first: creating a Service whose address is taken by itself fails as invalid, not as existing.
+	err := rest.Get().AbsPath(append(path, object.GetName())...).Do(ctx).Error()
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+
 	body, err := json.Marshal(object.Object)
 	if err != nil {
 		return err
 	}
 
-	err = client.Discovery().RESTClient().Post().AbsPath(append(path, plurals[object.GetKind()])...).
-		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-
-	return err
+	return rest.Post().AbsPath(path...).SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
 }

@@ -39,7 +39,6 @@ func Run(ctx context.Context, s *settings.Settings, out io.Writer) error {
 		return err
 	}
 
-	// The children of the clusters outlive the machines by a moment, so that both stop in order.
 	clusterCtx, stopClusters := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopClusters()
 
@@ -65,9 +64,17 @@ func Run(ctx context.Context, s *settings.Settings, out io.Writer) error {
 	}
 	defer os.Remove(pidFile(s.StateDir)) //nolint:errcheck
 
-	play(ctx, machines, out)
-	stopClusters()
-	clusters.Wait()
+	// What works through the Kubernetes API stops before the API does.
+	machinesCtx, stopMachines := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopMachines()
+
+	context.AfterFunc(ctx, func() {
+		stopClusters()
+		clusters.Wait()
+		stopMachines()
+	})
+
+	play(machinesCtx, machines, out)
 
 	return nil
 }

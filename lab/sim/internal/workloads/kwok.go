@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // for the stages
 	"path/filepath"
+	"time"
 
 	"example.invalid/lab/sim/internal/process"
 	"example.invalid/lab/sim/internal/store"
@@ -37,7 +38,7 @@ func (k Kwok) Run(ctx context.Context) error {
 	k.Supervisor.Keep(ctx, process.Spec{Name: k.Name, Path: k.Binary, Args: []string{
 		"--kubeconfig=" + kubeconfig, "--config=" + config, "--manage-all-nodes=true", "--node-lease-duration-seconds=0",
 		"--node-port=0", "--server-address=", "--enable-crds=", "--node-ip=",
-	}, Dir: k.Dir})
+	}, Dir: k.Dir, Grace: time.Second})
 
 	return nil
 }

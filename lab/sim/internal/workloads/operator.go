@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -36,6 +37,7 @@ const (
 	operatorNamespace = "kube-system"
 	operatorSelector  = "io.cilium/app=operator"
 	operatorConfigMap = "cilium-config"
+	operatorLease     = "cilium-operator-resource-lock"
 )
 
 // Run follows the pods until the context ends.
@@ -161,6 +163,12 @@ func (o Operator) once(ctx context.Context) error {
 		return err
 	}
 
+	// The process this one replaces is gone: nobody else may hold the lease in the lab, and waiting it out takes 20 seconds.
+	err = o.Client.CoordinationV1().Leases(operatorNamespace).Delete(ctx, operatorLease, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+
 	ports, err := freePorts(2)
 	if err != nil {
 		return err
@@ -169,18 +177,18 @@ func (o Operator) once(ctx context.Context) error {
 	o.Log.Info("cilium-operator starts", "configuration keys", len(config.Data))
 
 	return o.Supervisor.Run(ctx, process.Spec{
-		Name: o.Name, Path: o.Binary, Dir: o.Dir, Args: operatorArgs(dir, kubeconfig, ports),
+		Name: o.Name, Path: o.Binary, Dir: o.Dir, Args: operatorArgs(dir, kubeconfig, ports), Grace: 2 * time.Second,
 		Env: []string{"CILIUM_K8S_NAMESPACE=" + operatorNamespace, "GOPS_CONFIG_DIR=" + o.Dir},
 	})
 }
 
-// operatorArgs override what only makes sense inside a pod: the API access, ports on the loopback, and restarting pods that
-// have no endpoint of an agent.
+// operatorArgs override what only makes sense inside a pod: the API access, ports, the debug shell's socket (in /var/run/cilium,
+// which needs root), and restarting pods that have no endpoint of an agent.
 func operatorArgs(config, kubeconfig string, ports []int) []string {
 	return []string{
 		"--config-dir=" + config, "--k8s-kubeconfig-path=" + kubeconfig, "--k8s-namespace=" + operatorNamespace,
 		fmt.Sprintf("--operator-api-serve-addr=127.0.0.1:%d", ports[0]), fmt.Sprintf("--gops-port=%d", ports[1]),
-		"--unmanaged-pod-watcher-interval=0", "--enable-metrics=false",
+		"--unmanaged-pod-watcher-interval=0", "--enable-metrics=false", "--shell-sock-path=shell.sock",
 	}
 }
 
