@@ -126,8 +126,8 @@ class FakeTalos:
         queue = self.answers.get((call.verb, call.node)) or self.answers.get((call.verb, "*"))
         assert queue, f"unexpected call: {call.verb} on {call.node}"
         result = queue.pop(0) if len(queue) > 1 else queue[0]
-        for line in result.stderr.splitlines() if listener else ():
-            assert listener
+        assert listener
+        for line in result.stderr.splitlines():
             listener(line)
         return result
 

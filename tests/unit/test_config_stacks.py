@@ -11,6 +11,8 @@ import yaml
 
 import config
 from model.faults import Faults
+from model.reading import sound_parts
+from model.rules import RULES, asked
 from model.schema import SCHEMA
 from tests.stacks.base import STACKS, cases, document, json_of, text
 
@@ -84,6 +86,15 @@ def test_stack_files_are_what_their_cases_say() -> None:
     """`python -m tests.stacks` was run after the last change of a case or base."""
     stale = [str(path) for path, case in cases().items() if (STACKS / path).read_text() != text(case)]
     assert stale == []
+
+
+def test_each_rule_has_a_stack_that_breaks_it() -> None:
+    """No rule is only a promise: some stack file shows its message."""
+    broken = set()
+    for path in INVALID:
+        parts = sound_parts(json.loads(json_of(path)))
+        broken |= {rule.__name__ for rule in RULES if list(asked(rule, parts))}
+    assert {rule.__name__ for rule in RULES} - broken == set()
 
 
 def test_each_invalid_stack_has_its_own_cause() -> None:

@@ -37,6 +37,8 @@ SEEN: dict[str, dict[str, Any]] = {
     },
     "nodes.cp1.address: 10.0.50.11 is inside network.dhcpRange; reserve it in the DHCP server, or another "
     "machine may get it": {"changes": {"network.dhcpRange": {"start": "10.0.50.11", "stop": "10.0.50.11"}}},
+    "endpoint.host: 10.0.50.11 is node cp1: the API is gone when that node is; "
+    "use a vip, or a load balancer": {"changes": {"endpoint": {"host": "10.0.50.11"}}},
     "ingress.address: not reserved, because ingress.controller is none": {
         "changes": {"ingress.controller": "none"}
     },

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from steps.access import kubeconfig, talos_health
 from steps.errors import StepError
 from steps.run import Result
+from steps.talosctl import bootstrap
 from tests.unit.steps_job import FOREIGN, UNAVAILABLE, Bench, failed, ok
+
+if TYPE_CHECKING:
+    from steps.run import Listener
+    from steps.talosctl import Invocation
 
 CP1, CP2 = "10.0.50.11", "10.0.50.12"
 PASSED = "waiting for etcd to be healthy: ...\nwaiting for etcd to be healthy: OK\nwaiting for nodes: SKIP\n"
+
+
+class Hearing:
+    """A talosctl that says some lines and succeeds."""
+
+    def __init__(self, *lines: str | None) -> None:
+        self.lines = lines
+
+    def __call__(self, _call: Invocation, _limit: float, listener: Listener | None = None, /) -> Result:
+        assert listener
+        for line in self.lines:
+            listener(line)
+        return ok()
 
 
 def bench() -> Bench:
@@ -47,11 +67,7 @@ def test_health_is_asked_with_explicit_nodes() -> None:
     made = bench()
     made.talos.on("health", ok(stderr=PASSED))
     assert talos_health(made.job) == "Talos is healthy"
-    assert made.said == [
-        "waiting for etcd to be healthy: ...",
-        "waiting for etcd to be healthy: OK",
-        "waiting for nodes: SKIP",
-    ]
+    assert made.said == []
     assert made.talos.calls[0].flags == (
         f"--endpoints={CP1}",
         f"--nodes={CP1}",
@@ -83,28 +99,45 @@ def test_health_that_cannot_be_asked() -> None:
     )
     with pytest.raises(StepError) as caught:
         talos_health(made.job)
-    assert "Talos' health check failed: waiting for apid: ... InvalidArgument: no nodes" in str(caught.value)
+    assert str(caught.value) == (
+        "Talos' health check failed: InvalidArgument: no nodes\ncheck: before that: waiting for apid: ..."
+    )
 
 
 def test_unhealthy_to_the_end() -> None:
     made = bench()
-    made.talos.on("health", Result(None, "", "waiting for kubelet to be healthy: ...\n"))
+    text = "waiting for kubelet: ...\nwaiting for kubelet: not on 10.0.50.21\n"
+    made.talos.on(
+        "health", failed(f"{text}healthcheck error: rpc error: code = DeadlineExceeded desc = deadline")
+    )
     with pytest.raises(StepError) as caught:
         talos_health(made.job)
-    assert "gave up waiting for Talos' own health check" in str(caught.value)
+    assert made.said[0] == "waiting for kubelet: not on 10.0.50.21"
+    assert "after 600 s; last answer: waiting for kubelet: not on 10.0.50.21" in str(caught.value)
+
+
+def test_health_that_never_says_a_word() -> None:
+    made = bench()
+    made.talos.on("health", Result(None, "", ""))
+    with pytest.raises(StepError, match="last answer: no answer within the time limit of the call"):
+        talos_health(made.job)
 
 
 def test_silence_is_filled() -> None:
     made = bench()
-
-    def runner(_invocation: object, _limit: float, listener: object = None, /) -> Result:
-        assert callable(listener)
-        listener("waiting for etcd: OK")
-        listener(None)
-        listener("")
-        return ok()
-
     job = made.job
-    object.__setattr__(job, "runner", runner)
+    hearing = Hearing("waiting for etcd: no leader", None, "discovered nodes: []", "waiting for etcd: OK")
+    object.__setattr__(job, "runner", hearing)
     assert talos_health(job) == "Talos is healthy"
-    assert made.said == ["waiting for etcd: OK", "Talos' health check still says: waiting for etcd: OK"]
+    assert made.said == [
+        "waiting for etcd: no leader",
+        "Talos' health check still says: waiting for etcd: no leader",
+    ]
+
+
+def test_a_call_that_takes_long_says_what_it_is() -> None:
+    made = bench()
+    job = made.job
+    object.__setattr__(job, "runner", Hearing("some line", None))
+    job.call(bootstrap(job.access(job.control_planes()[0])))
+    assert made.said == ["no answer yet: bootstrap etcd on cp1"]

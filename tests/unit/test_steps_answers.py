@@ -83,10 +83,15 @@ def test_a_call_that_was_ended_is_tried_again() -> None:
             "1 error occurred:\n\t* static hostname is already set\n\n",
             "1 error occurred: * static hostname is already set",
         ),
+        (UNAVAILABLE, "error executing: Unavailable: dial tcp 10.0.50.11:50000: connect: connection refused"),
+        (
+            OUR_CERTIFICATE_EXPIRED,
+            "Unavailable: error reading server preface: remote error: tls: expired certificate",
+        ),
         ("", "exit status 1 without a word"),
         ("x" * 700, "x" * 600 + "…"),
     ],
-    ids=["usage", "diff", "lines", "nothing", "long"],
+    ids=["usage", "diff", "lines", "dial", "tls", "nothing", "long"],
 )
 def test_words_are_one_line_without_noise(stderr: str, shown: str) -> None:
     assert words(failed(stderr)) == shown

@@ -1,0 +1,120 @@
+"""The command line of ops: options, output, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ops import cli, doctor, verify
+from ops.table import Row, failed, passed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ops.verify import Wish
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ["--config", str(ROOT / "Pulumi.lab.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"), [([passed("a", "b")], 0), ([passed("a", "b"), failed("c", "d")], 1)]
+)
+def test_verify_prints_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: list[Row], status: int
+) -> None:
+    wishes = []
+
+    def fake(_cluster: object, _credentials: object, _runner: object, wish: Wish) -> list[Row]:
+        wishes.append(wish.probe)
+        return rows
+
+    monkeypatch.setattr(verify, "verify", fake)
+    assert cli.main(["verify", *LAB]) == status
+    assert capsys.readouterr().out.startswith("pass  a  b\n")
+    assert cli.main(["verify", *LAB, "--json", "--probe"]) == status
+    assert json.loads(capsys.readouterr().out)["passed"] is (status == 0)
+    assert wishes == [False, True]
+
+
+def test_what_cannot_be_checked_has_a_status_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["verify"]) == 2
+    assert capsys.readouterr().err == (
+        "cannot check: name a stack (--stack NAME) or a stack file (--config Pulumi.NAME.yaml)\n"
+    )
+
+
+def test_doctor_prints_the_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fake(*_: object) -> Iterator[Row]:
+        yield failed("talosctl", "not on PATH")
+
+    monkeypatch.setattr(doctor, "doctor", fake)
+    assert cli.main(["doctor", "--stack", "homelab"]) == 1
+    assert capsys.readouterr().out.startswith("fail  talosctl  not on PATH\n")
+
+
+def test_render_writes_the_pools_beside_the_project(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["render", *LAB, "--project", str(tmp_path)]
+    target = tmp_path / "cilium-ip-pool.yaml"
+    assert cli.main([*arguments, "--check"]) == 1
+    assert not target.exists()
+    assert cli.main(arguments) == 0
+    assert "kind: CiliumL2AnnouncementPolicy" in target.read_text()
+    assert cli.main([*arguments, "--check"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        f"pass  {target}  is what the config says",
+        "",
+        "1 pass, 0 fail, 0 not applicable",
+    ]
+
+
+def test_render_writes_only_what_is_named(tmp_path: Path) -> None:
+    release = tmp_path / "release.yaml"
+    config = ["--config", str(ROOT / "Pulumi.homelab.yaml")]
+    assert cli.main(["render", *config, "--project", str(tmp_path), "--release", str(release)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["release.yaml"]
+    assert "kind: HelmRelease" in release.read_text()
+
+
+def test_render_prints_what_gives_fields_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["render", *LAB, "--relinquish"]) == 0
+    assert "spec" not in capsys.readouterr().out
+
+
+def test_help_names_the_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["verify", "--help"])
+    assert caught.value.code == 0
+    assert "0 nothing failed, 1 something failed, 2 it could not be checked" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_the_module_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ops", "verify"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("ops", run_name="__main__")
+    assert caught.value.code == 2
+
+
+def test_importing_the_entry_point_runs_nothing() -> None:
+    runpy.run_module("ops.__main__", run_name="ops.__main__")
+
+
+def test_it_runs_as_a_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "doctor", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("usage: python -m ops doctor")
