@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ops import doctor, machine, sources, verify
+from ops.gather import gather
 from ops.sources import CannotCheckError, Place
 from ops.table import Row, Verdict, passed
 from tests.unit.ops_objects import CUSTOM, FakeKube, condition, healthy, policy, service
@@ -147,7 +148,7 @@ def test_where_agents_are_simulated_an_answer_is_not_expected(api: dict[str, obj
 def test_an_assigned_address_whose_lease_was_not_asked_for(tmp_path: Path) -> None:
     """A Service that got its address between two questions has no lease among the facts."""
     cluster = sources.cluster(LAB)
-    seen = verify.gather.gather(FakeKube(healthy()))
+    seen = gather(FakeKube(healthy()))
     (ingress,) = seen.services
     without = type(seen)(
         nodes=seen.nodes, agents=seen.agents, policies=seen.policies, pools=seen.pools, services=(ingress,)

@@ -10,7 +10,6 @@ from ops import probe, verify
 from ops.sources import CannotCheckError, Credentials
 from ops.table import Row, Verdict, passed
 from ops.verify import Wish
-from steps.run import Result
 from tests.unit.ops_objects import CUSTOM, INGRESS, FakeKube, healthy, service
 from tests.unit.test_ops_gather import answering
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
     from model import Cluster
+    from steps.run import Result
 
 BOTH = Credentials("kubeconfig", "talosconfig")
 
