@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
     from steps.job import Job
+    from steps.run import Result
 
 _MARGIN = 10  # seconds that the health check ends before the step does, so that its own words are heard
 # talosctl also ends with status 0 when the node cancels the check (a reboot): only its last words tell
 _PASSED = (": OK", ": SKIP")
+_BEGUN = ": ..."
 
 
 def kubeconfig(job: Job) -> str:
@@ -43,14 +46,7 @@ def talos_health(job: Job) -> str:
     """Let Talos check itself and the control plane; nodes need not be Ready for it (there is no CNI yet)."""
     control_planes, workers = job.control_planes(), job.peers("WORKERS")
     turns = cycle(control_planes)
-    last = ["no check has run yet"]
-
-    def hear(line: str | None, /) -> None:
-        if line is None:
-            job.say(f"Talos' health check still says: {last[0]}")
-        elif line and line != last[0]:
-            last[0] = line
-            job.say(line)
+    heard = _Heard(job)
 
     def probe() -> Done[str] | Pending:
         invocation = talosctl.health(
@@ -59,15 +55,37 @@ def talos_health(job: Job) -> str:
             [peer.address for peer in workers],
             max(int(job.remaining()) - _MARGIN, _MARGIN),
         )
-        result = job.call(invocation, hear)
-        if result.ok and last[0].endswith(_PASSED):
+        result = job.call(invocation, heard)
+        if result.ok and heard.last.endswith(_PASSED):
             return Done("Talos is healthy")
         if not result.ok and classify(result) is not Kind.TRANSIENT:
             raise StepError(
-                f"Talos' health check failed: {words(result)}", f"the last check it named: {last[0]}"
+                f"Talos' health check failed: {_last_words(result)}", f"before that: {heard.last}"
             )
-        return Pending(last[0] if result.ok else words(result))
+        return Pending(heard.last or _last_words(result))
 
     return job.wait(
         "Talos' own health check", "`talosctl health` and the services of the node it names", probe
     )
+
+
+class _Heard:
+    """Listens to the health check: keeps the last line about a check and says those that name a problem."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.last = ""
+
+    def __call__(self, line: str | None, /) -> None:
+        if line is None:
+            self._job.say(f"Talos' health check still says: {self.last}")
+        elif line.startswith("waiting for "):
+            if line != self.last and not line.endswith((*_PASSED, _BEGUN)):
+                self._job.say(line)
+            self.last = line
+
+
+def _last_words(result: Result) -> str:
+    """Return how the check ended, without its progress."""
+    lines = result.stderr.strip().splitlines()
+    return words(replace(result, stderr=lines[-1] if lines else ""))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _LONGEST = 600  # characters of an error text worth showing
 _CHATTER = "generating PKI and tokens"  # stands before every message of `gen config`
 _CODE = re.compile(r"code = (\w+)")
+_WRAPPED = re.compile(r'connection error: desc = "(?:transport: )?(?:Error while dialing: )?([^"]*)"')
 _KEY = re.compile(r"^[+-]\s*(?:- )*([A-Za-z][\w./-]*):")
 _HEADING = re.compile(r"\S+(?: \S+)*")
 _MEMBER_COLUMNS = frozenset({"ID", "LEARNER"})
@@ -74,7 +75,7 @@ def words(result: Result) -> str:
         return "no answer within the time limit of the call"
     text = result.stderr.split("\ndiff:", 1)[0].split("\nUsage:", 1)[0]
     line = re.sub(r"\s+", " ", text.replace(_CHATTER, "")).strip()
-    line = re.sub(r"rpc error: code = (\w+) desc = ", r"\1: ", line)
+    line = _WRAPPED.sub(r"\1", re.sub(r"rpc error: code = (\w+) desc = ", r"\1: ", line))
     if not line:
         return f"exit status {result.status} without a word"
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -88,8 +88,13 @@ class Job:
         return max(self.deadline - self.clock.now(), 0.0)
 
     def call(self, invocation: Invocation, listener: Listener | None = None) -> Result:
-        """Run talosctl within what is left of the step's time."""
-        return self.runner(invocation, max(self.remaining(), 1.0), listener)
+        """Run talosctl within what is left of the step's time; say every 10 s that it has not answered."""
+
+        def hear(line: str | None, /) -> None:
+            if line is None:
+                self.say(f"no answer yet: {invocation.description}")
+
+        return self.runner(invocation, max(self.remaining(), 1.0), listener or hear)
 
     def wait(
         self, what: str, check: str, probe: Callable[[], Done[T] | Pending], limit: float | None = None

@@ -17,8 +17,8 @@ Role = Literal["controlplane", "worker"]
 ApplyMode = Literal["no-reboot", "staged", "auto"]
 
 OFFLINE = 60.0  # seconds: generating and validating take well under one
-ANSWER = 30.0  # seconds for one question to a node; talosctl itself has no limit
-ACTION = 120.0  # seconds for a call that makes the node do something before it answers
+ANSWER = 15.0  # seconds for one question to a node; talosctl itself has no limit
+ACTION = 60.0  # seconds for a call that makes the node do something before it answers
 
 
 @dataclass(frozen=True, slots=True)

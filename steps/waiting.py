@@ -16,7 +16,7 @@ T = TypeVar("T")
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 3.0
 GROWTH = 1.2
-REMINDER = 10.0  # seconds of an unchanged answer after which it is said again
+REMINDER = 8.0  # seconds after which an unchanged answer is said again; with the pause, about every 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def test_says_a_changed_answer_at_once_and_an_equal_one_every_ten_seconds() -> N
     assert said == [
         "waiting for the node (0 of 60 s): silent",
         "waiting for the node (2 of 60 s): booting",
-        "waiting for the node (12 of 60 s): booting",
+        "waiting for the node (13 of 60 s): booting",
         "waiting for the node (22 of 60 s): booting",
     ]
 
