@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model.expressions import has_bare_dot
-from model.rules.claims import of_services
+from model.rules.claims import of_nodes, of_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,11 +86,22 @@ def exhausted_pool(cluster: Cluster) -> Iterator[str]:
 def static_addresses_from_dhcp(cluster: Cluster) -> Iterator[str]:
     """A static address inside the DHCP range needs a reservation."""
     dhcp = cluster.network.dhcp_range
-    for node in cluster.nodes:
-        if dhcp is not None and dhcp.start <= node.address <= dhcp.stop:
+    for claim in of_nodes(cluster.nodes):
+        static = not claim.path.endswith(".maintenanceAddress")
+        if static and dhcp is not None and dhcp.start <= claim.address <= dhcp.stop:
             yield (
-                f"nodes.{node.name}.address: {node.address} is inside network.dhcpRange; "
+                f"{claim.path}: {claim.address} is inside network.dhcpRange; "
                 "reserve it in the DHCP server, or another machine may get it"
+            )
+
+
+def endpoint_on_one_node(cluster: Cluster) -> Iterator[str]:
+    """The API is gone with the node whose address it has."""
+    for node in cluster.nodes:
+        if cluster.endpoint.host == str(node.address) and len(cluster.control_planes) > 1:
+            yield (
+                f"endpoint.host: {node.address} is node {node.name}: the API is gone when that node is; "
+                "use a vip, or a load balancer"
             )
 
 
@@ -115,6 +126,7 @@ CHECKS: tuple[Callable[[Cluster], Iterator[str]], ...] = (
     more_requests_than_expected,
     exhausted_pool,
     static_addresses_from_dhcp,
+    endpoint_on_one_node,
     unused_ingress_address,
     destroy_wipes_nodes,
 )

@@ -45,10 +45,15 @@ class Node(Model):
         return self.role == "controlplane"
 
     @property
-    def all_labels(self) -> dict[str, str]:
-        """The labels a selector sees: those of the config and those every node of Talos carries."""
+    def given_labels(self) -> dict[str, str]:
+        """The labels that the node gets by itself, as far as the config tells."""
         role = {"node-role.kubernetes.io/control-plane": ""} if self.is_control_plane else {}
-        return {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux", **role, **self.labels}
+        return {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux", **role}
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """The labels a selector sees: those the node gets by itself and those of the config."""
+        return {**self.given_labels, **self.labels}
 
 
 def announcers(nodes: Iterable[Node], selector: Mapping[str, str] | None) -> tuple[Node, ...]:
@@ -86,7 +91,7 @@ class Talos(Model):
     patches: Patches = Field(default=Patches(), description="Talos patches: for all nodes, then by role.")
     protect: bool = Field(
         default=True,
-        description="Refuse to delete secrets, bootstrap, Cilium and the address pools until this is set to false.",
+        description="Refuse to delete secrets, bootstrap, Cilium and address pools until set to false.",
     )
     reset_on_destroy: bool = Field(
         default=False, description="`pulumi destroy` wipes the nodes. Never by default."

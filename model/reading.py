@@ -42,7 +42,7 @@ def read_cluster(text: str) -> Cluster:
         document = _loaded(text)
         faults.extend(explain(error, Cluster, document))
         if isinstance(document, dict):
-            faults.extend(broken_rules(_sound_parts(_without_unknown_keys(document, error))))
+            faults.extend(broken_rules(sound_parts(_without_unknown_keys(document, error))))
         raise Faults(faults) from None
     faults.extend(broken_rules(parts_of(cluster)))
     if faults:
@@ -77,7 +77,7 @@ def _without_unknown_keys(document: dict[str, Any], error: ValidationError) -> d
     return known
 
 
-def _sound_parts(document: dict[str, Any]) -> dict[str, Any]:
+def sound_parts(document: dict[str, Any]) -> dict[str, Any]:
     """Return the parts of a faulty document that have their shape.
 
     `nodes` are those nodes that have theirs, `all_nodes` exists only if every one has.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.rules import (
     addresses,
+    cilium_modes,
     cilium_values,
     endpoints,
     expressions,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from model.faults import Fault
 
-RULES: tuple[Callable[..., Iterable[Fault]], ...] = (
+    Rule = Callable[..., Iterable[Fault]]
+
+RULES: tuple[Rule, ...] = (
     *ranges.RULES,
     *machines.RULES,
     *addresses.RULES,
@@ -43,6 +46,7 @@ RULES: tuple[Callable[..., Iterable[Fault]], ...] = (
     *leases.RULES,
     *releases.RULES,
     *cilium_values.RULES,
+    *cilium_modes.RULES,
     *talos_patches.RULES,
 )
 
@@ -50,7 +54,12 @@ RULES: tuple[Callable[..., Iterable[Fault]], ...] = (
 def broken_rules(parts: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield the faults of every rule whose parts are all there."""
     for rule in RULES:
-        wanted = signature(rule).parameters
-        needed = {name for name, parameter in wanted.items() if parameter.default is Parameter.empty}
-        if needed <= parts.keys():
-            yield from rule(**{name: parts[name] for name in wanted if name in parts})
+        yield from asked(rule, parts)
+
+
+def asked(rule: Rule, parts: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield the faults of one rule, none if a part that it needs is missing."""
+    wanted = signature(rule).parameters
+    needed = {name for name, parameter in wanted.items() if parameter.default is Parameter.empty}
+    if needed <= parts.keys():
+        yield from rule(**{name: parts[name] for name in wanted if name in parts})

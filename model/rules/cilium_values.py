@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model.faults import Fault
+from model.rules.cilium_modes import value_at
 from model.rules.owned import contradictions
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ OWNED_VALUES = {
     "ipam.mode": "pod addresses come from Kubernetes, as network.podCidr and network.nodeMask say",
     "ipam.operator.clusterPoolIPv4PodCIDRList": "set network.podCidr instead",
     "ipam.operator.clusterPoolIPv4MaskSize": "set network.nodeMask instead",
-    "ipv4NativeRoutingCIDR": "follows from network.podCidr",
     "ipv4.enabled": "every range of this config is IPv4",
     "cgroup.autoMount": _TALOS,
     "cgroup.hostRoot": _TALOS,
@@ -83,10 +83,7 @@ def values_leave_the_programs_alone(cilium: Cilium) -> Iterator[Fault]:
 def cilium_services_are_announced(cilium: Cilium) -> Iterator[Fault]:
     """Gateways and ingresses of Cilium itself answer on no node with policy Local."""
     for path in _NEVER_LOCAL:
-        value: object = cilium.values
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        if value == "Local":
+        if value_at(cilium, path) == "Local":
             yield Fault(
                 f"cilium.values.{path}", "Local is never announced, it has no pod on any node: use Cluster"
             )

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 _NAME = r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
 _KEY = re.compile(rf"(?:[a-z0-9](?:[-.a-z0-9]{{0,251}}[a-z0-9])?/)?{_NAME}")
 _VALUE = re.compile(rf"(?:{_NAME})?")
-_SET_BY_KUBERNETES = ("kubernetes.io/hostname", "kubernetes.io/os", "node-role.kubernetes.io/control-plane")
+_OF_KUBELETS = (
+    "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region",
+    "kubernetes.io/arch",
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/os",
+    "beta.kubernetes.io/instance-type",
+)
 
 
 def labels_are_well_formed(
@@ -33,11 +42,35 @@ def labels_are_well_formed(
 def labels_are_not_those_of_kubernetes(nodes: tuple[Node, ...]) -> Iterator[Fault]:
     """Some labels follow from what the node is."""
     for node in nodes:
-        for key in _SET_BY_KUBERNETES:
+        for key in node.given_labels:
             if key in node.labels:
                 yield Fault(
                     f"nodes.{node.name}.labels.{key}", "remove it: the node gets this label by itself"
                 )
+
+
+def workers_may_set_their_labels(nodes: tuple[Node, ...]) -> Iterator[Fault]:
+    """Talos labels a worker in its kubelet's name, and the API server limits what that may say.
+
+    Source: the NodeRestriction admission plugin of Kubernetes, and node_apply.go of Talos.
+    """
+    for node in nodes:
+        for key in node.labels:
+            space, _, _ = key.rpartition("/")
+            own = key in node.given_labels or _kubelet_may_set(key, space)
+            if not node.is_control_plane and _is_kubernetes(space) and not own:
+                yield Fault(
+                    f"nodes.{node.name}.labels.{key}",
+                    "no worker may carry it (NodeRestriction): choose a key outside kubernetes.io and k8s.io",
+                )
+
+
+def _is_kubernetes(space: str) -> bool:
+    return f".{space}".endswith((".kubernetes.io", ".k8s.io"))
+
+
+def _kubelet_may_set(key: str, space: str) -> bool:
+    return key in _OF_KUBELETS or f".{space}".endswith((".kubelet.kubernetes.io", ".node.kubernetes.io"))
 
 
 def policy_selects_a_node(load_balancer: LoadBalancer, all_nodes: tuple[Node, ...]) -> Iterator[Fault]:
@@ -73,6 +106,7 @@ def _malformed(path: str, labels: Mapping[str, str]) -> Iterator[Fault]:
 RULES = (
     labels_are_well_formed,
     labels_are_not_those_of_kubernetes,
+    workers_may_set_their_labels,
     policy_selects_a_node,
     ingress_selects_pods,
 )

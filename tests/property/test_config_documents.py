@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 import config
@@ -78,6 +78,7 @@ def outcome(text: str) -> tuple[tuple[str, ...], Cluster | None]:
     return (), cluster
 
 
+@settings(max_examples=300)
 @given(document=mutated())
 def test_a_mutated_document_raises_nothing_but_faults(document: Any) -> None:  # noqa: ANN401
     """Whatever stands in a stack file, a person reads lines of path and message, and no traceback."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 import config
@@ -77,6 +77,7 @@ def quartets(draw: st.DrawFn) -> Ranges:
     return Ranges(**parts, tagged=tagged)
 
 
+@settings(max_examples=300)
 @given(drawn=quartets())
 def test_ranges_are_taken_exactly_where_they_are_disjoint(drawn: Ranges) -> None:
     """Pods, Services, nodes and LAN; nodes are inside an untagged LAN and outside a tagged one."""

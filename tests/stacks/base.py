@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Case:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+@cache
 def cases() -> dict[Path, Case]:
     """Return every case by the path of its stack file below `tests/stacks`."""
     found: dict[Path, Case] = {}
@@ -46,8 +48,7 @@ def cases() -> dict[Path, Case]:
 
 def document(case: Case) -> dict[str, Any]:
     """Return the cluster of a case."""
-    bases = yaml.safe_load((STACKS / "cases" / "bases.yaml").read_text(encoding="utf-8"))
-    cluster: dict[str, Any] = deepcopy(bases[case.base])
+    cluster: dict[str, Any] = deepcopy(_bases()[case.base])
     for path, value in case.changes.items():
         parent, key = _place(cluster, path)
         parent[key] = value
@@ -68,6 +69,12 @@ def text(case: Case) -> str:
     config = {KEY: document(case), **case.extra}
     body = yaml.dump({"config": config}, Dumper=_Plain, sort_keys=False, default_flow_style=None, width=110)
     return "\n".join([*head, body])
+
+
+@cache
+def _bases() -> dict[str, Any]:
+    bases: dict[str, Any] = yaml.safe_load((STACKS / "cases" / "bases.yaml").read_text(encoding="utf-8"))
+    return bases
 
 
 def _place(cluster: dict[str, Any], path: str) -> tuple[Any, Any]:
