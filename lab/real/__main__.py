@@ -1,4 +1,4 @@
-"""`python -m lab.real up|nodes|destroy|down` (the Makefile calls it)."""
+"""`python -m lab.real up|prove|destroy|nodes|down` (the Makefile calls it)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from lab.real import commands
+from lab.real.cluster import ClusterError
 from lab.real.groups import GroupError
 from lab.real.host import Unsuitable
 from lab.real.inventory import InventoryError
@@ -17,6 +18,8 @@ from lab.tools import Interrupted, ToolsError
 
 COMMANDS = {
     "up": commands.up,
+    "prove": commands.prove,
+    "destroy": commands.destroy,
     "nodes": commands.nodes,
     "down": commands.down,
 }
@@ -26,13 +29,15 @@ def main(arguments: list[str]) -> int:
     """Run one command; an expected failure is one message and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m lab.real", description=commands.__doc__)
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("--state", type=Path, default=RealLayout().state, help="state directory (default: .lab-real)")
+    parser.add_argument(
+        "--state", type=Path, default=RealLayout().state, help="state directory (default: .lab-real)"
+    )
     options = parser.parse_args(arguments)
     try:
         return COMMANDS[options.command](RealLayout(options.state.resolve()))
     except Unsuitable as reasons:
         print(f"lab-real cannot run on this machine:\n{reasons}", file=sys.stderr)
-    except (SiteError, InventoryError, NetworkError, GroupError) as error:
+    except (SiteError, InventoryError, NetworkError, GroupError, ClusterError) as error:
         print(f"lab-real: {error}", file=sys.stderr)
     except ToolsError as error:
         print(f"lab-real: tools are missing:\n{error}", file=sys.stderr)

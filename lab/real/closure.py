@@ -1,4 +1,4 @@
-"""Programs of the distribution with the shared libraries they need, copied to where they will be looked for."""
+"""Programs of the distribution with their shared libraries, copied to where they will be looked for."""
 
 from __future__ import annotations
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
+import config
 from lab.layout import REPOSITORY
-from lab.real import host, inventory, network, program, site
+from lab.real import host, inventory, lan, network, program, site, workload
+from lab.real.cluster import Cluster
+from lab.real.proof import cluster as cluster_proof
+from lab.real.proof import failover, policies
+from lab.real.proof import lan as lan_proof
+from lab.real.proof.subject import Subject
+from lab.real.record import Record
+from lab.report import Check
 
 if TYPE_CHECKING:
     from lab.real.layout import RealLayout
 
 NODES = "LAB_REAL_NODES"
+PROGRAM = "program"
+"""The cgroup of the engine and what it starts."""
+
+ANNOUNCERS = 2
+"""Nodes that must be able to announce before one can be cut off."""
 
 
 def say(text: str) -> None:
@@ -40,22 +55,96 @@ def nodes(layout: RealLayout) -> int:
 
 
 def up(layout: RealLayout) -> int:
-    """Run the program from maintenance mode to an address that answers."""
+    """Run the program from maintenance mode to an address that answers, and show it."""
     with site.exclusive(layout):
-        prepare(layout)
-        return inside(layout, "up")
+        made = prepare(layout)
+        record = Record(layout, say)
+        run(made, "up", record)
+        subject = examine(made)
+        workload.apply(subject.cluster, len(subject.config.workers) or 1)
+        record.take(cluster_proof.checks(subject), subject)
+        record.take(lan_proof.checks(subject), subject)
+        return record.finish(subject)
 
 
-def inside(layout: RealLayout, command: str) -> int:
-    """Run the half of a command that needs the LAN; return its exit code."""
-    python = (sys.executable, "-m", "lab.real.inside", command, str(layout.state))
-    return subprocess.run(network.inside(network.LAN, *python), cwd=REPOSITORY, check=False).returncode
+def prove(layout: RealLayout) -> int:
+    """Show what a change, a cut-off node and the other traffic policy do; `up` ran before."""
+    with site.exclusive(layout):
+        made = prepare(layout)
+        record = Record(layout, say, resumed=True)
+        subject = examine(made)
+        if len(subject.config.announcing_nodes) < ANNOUNCERS:
+            say(f"not proven: failover and traffic policies need {ANNOUNCERS} announcing nodes")
+            return 0
+        record.take([again(made, record)], subject)
+        record.take(failover.checks(subject), subject)
+        prove_policies(made, subject, record)
+        return record.finish(subject)
+
+
+def prove_policies(made: site.Site, subject: Subject, record: Record) -> None:
+    """Let the program set policy Local and take it back; show which node answers in each."""
+    document = program.read_stack(made.layout)
+    pod_node = policies.single_pod(subject)
+    record.take(policies.cluster_policy(subject, pod_node), subject)
+    try:
+        program.write_stack(made.layout, program.with_policy(document, "Local"))
+        run(made, "up", record)
+        record.take(policies.local_policy(subject, pod_node), subject)
+    finally:
+        program.write_stack(made.layout, program.with_policy(document, "Cluster"))
+        run(made, "up", record)
+
+
+def again(made: site.Site, record: Record) -> Check:
+    """Run the program a second time: nothing may change."""
+    changes = run(made, "up", record)["changes"]
+    return Check("`pulumi up` again changes nothing", set(changes) == {"same"}, json.dumps(changes))
+
+
+def run(made: site.Site, command: str, record: Record) -> dict[str, Any]:
+    """Run the engine inside the LAN; return its changes.
+
+    It has a cgroup of its own, so that whatever an interrupted run left behind ends before the next.
+    """
+    say(f"\n== pulumi {command}")
+    made.groups.end(PROGRAM)
+    python = (sys.executable, "-m", "lab.real.inside", command, str(made.layout.state))
+    joined = made.groups.joining(PROGRAM, *network.inside(network.LAN, *python))
+    if subprocess.run(joined, cwd=REPOSITORY, check=False).returncode != 0:
+        raise site.SiteError(f"pulumi {command} failed, see above")
+    result: dict[str, Any] = json.loads(made.layout.run.read_text())
+    record.ran(command, result["seconds"])
+    return result
+
+
+def examine(made: site.Site) -> Subject:
+    """Return the running lab with the credentials that the program made."""
+    outputs = program.open_stack(made.layout).outputs()
+    document = program.read_stack(made.layout)["config"]["homelab:cluster"]
+    http = made.parts.tools["lab-http"]
+    first, second = (lan.Client(station, http) for station in inventory.CLIENTS)
+    return Subject(
+        cluster=Cluster(made.layout, str(outputs["kubeconfig"].value), str(outputs["talosconfig"].value)),
+        nodes=made.nodes,
+        machines=made.machines,
+        clients=(first, second),
+        config=config.parse(json.dumps(document)),
+    )
+
+
+def destroy(layout: RealLayout) -> int:
+    """Run `pulumi destroy` as configured."""
+    with site.exclusive(layout):
+        run(prepare(layout), "destroy", Record(layout, say, resumed=True))
+    return 0
 
 
 def down(layout: RealLayout) -> int:
     """End every process of the lab and remove its namespaces, cgroups and state."""
     machine = host.inspect()
+    began = time.monotonic()
     with site.exclusive(layout):
         found = site.clear(layout, machine)
-    say("lab-real ended: " + "; ".join(found))
+    say(f"lab-real ended in {time.monotonic() - began:.1f} s: {'; '.join(found) or 'there was nothing'}")
     return 0

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.real.host import CONTROLLERS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.real.host import Host
 
 NAME = "talos-lab"
@@ -20,7 +21,10 @@ MEMORY_LIMIT = 8 << 30
 """Bytes for all nodes together."""
 
 END_LIMIT = 30.0
-JOIN = 'for group; do [ "$group" = -- ] && break; echo 0 > "$group/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
+JOIN = (
+    'for group; do [ "$group" = -- ] && break; echo 0 > "$group/cgroup.procs" || exit 1; shift; done; '
+    'shift; exec "$@"'
+)
 """Shell program that joins the groups before `--` and becomes the command behind it."""
 
 

@@ -1,7 +1,7 @@
 """The container images that the cluster pulls, under the names that Talos and the chart ask for.
 
-Each is one layer around a built program; the agent's also has the distribution's clang, iptables and ipset, as
-Cilium's own image has.
+Each is one layer around a built program; the agent's also has the distribution's clang, iptables and ipset,
+as Cilium's own image has.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.real import closure, oci, packages, rootfs
 from lab.tools import cache
-from lab.tools.progress import Progress
 from lab.tools.specs import BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lab.real.tools import Tools
+    from lab.tools.progress import Progress
 
 HTTP = ("lab/http", "v1")
 """Repository and tag of the HTTP server behind the ingress Service; any registry name may stand before it."""
@@ -30,7 +29,21 @@ HTTP = ("lab/http", "v1")
 PAUSE_TAGS = ("3.10", "3.10.1", "3.10.2")
 BUSYBOX = (
     *("sh", "mount", "umount", "ls", "cat", "cp", "mv", "rm", "mkdir", "chmod", "find", "grep", "basename"),
-    *("dirname", "nsenter", "du", "nice", "ionice", "blkid", "sleep", "true", "ps", "ip", "uname", "env", "tr"),
+    *(
+        "dirname",
+        "nsenter",
+        "du",
+        "nice",
+        "ionice",
+        "blkid",
+        "sleep",
+        "true",
+        "ps",
+        "ip",
+        "uname",
+        "env",
+        "tr",
+    ),
 )
 
 
@@ -114,7 +127,10 @@ RECIPES = (
     _program("kube-scheduler", "kube-scheduler"),
     Recipe((("siderolabs/kubelet", BY_NAME["kubelet"].version),), ("kubelet",), _fill_kubelet),
     Recipe(
-        tuple(("pause", tag) for tag in PAUSE_TAGS), ("lab-http",), _fill_pause, ("/usr/bin/lab-http", "pause")
+        tuple(("pause", tag) for tag in PAUSE_TAGS),
+        ("lab-http",),
+        _fill_pause,
+        ("/usr/bin/lab-http", "pause"),
     ),
     Recipe((HTTP,), ("lab-http",), _fill_pause, ("/usr/bin/lab-http",)),
     _program("cilium/operator-generic", "cilium-operator-generic"),
@@ -166,12 +182,14 @@ def _skeleton(root: Path) -> None:
         (root / name).symlink_to("usr/bin")
     for name in ("lib", "lib64"):
         (root / name).symlink_to(f"usr/{name}")
-    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+    (root / "etc/passwd").write_text(
+        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+    )
     (root / "etc/group").write_text("root:x:0:\nnobody:x:65534:\n")
 
 
 def identity(recipe: Recipe, tools: Tools) -> str:
-    """Return what an image is made of: tools (their paths hold digests), packages, and the code that does it."""
+    """Return what an image is made of: tools (their paths hold digests), packages, and this code."""
     total = hashlib.sha256(packages.identity().encode())
     parts: Iterable[str] = (str(tools[name]) for name in recipe.tools)
     for part in (repr(recipe.names), *recipe.entrypoint, *parts):

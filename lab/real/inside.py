@@ -1,10 +1,12 @@
-"""The half of a command that runs inside the LAN's network namespace, where nodes and cluster can be reached.
+"""The engine's half of a command: it runs inside the LAN's network namespace, where the nodes are.
 
-`python -m lab.real.inside up|destroy STATE`; `lab.real.commands` starts it there.
+`python -m lab.real.inside up|destroy STATE`; `lab.real.commands` starts it there. What came of it is written
+to `run.json` of the state directory.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 from pulumi.automation import CommandError
 
 from lab import engine
+from lab.project import replace
 from lab.real import program
 from lab.real.layout import RealLayout
 
@@ -33,25 +36,34 @@ def stack_of(layout: RealLayout) -> automation.Stack:
     return stack
 
 
-def up(layout: RealLayout) -> int:
+def up(layout: RealLayout) -> automation.UpdateSummary:
     """Run the program once."""
-    began = time.monotonic()
-    stack_of(layout).up(on_output=say, show_secrets=False, color="never")
-    say(f"== pulumi up took {time.monotonic() - began:.1f} s")
-    return 0
+    return stack_of(layout).up(on_output=say, show_secrets=False, color="never").summary
 
 
-COMMANDS = {"up": up}
+def destroy(layout: RealLayout) -> automation.UpdateSummary:
+    """Destroy what the program made, as configured."""
+    return stack_of(layout).destroy(on_output=say, show_secrets=False, color="never").summary
+
+
+COMMANDS = {"up": up, "destroy": destroy}
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; the engine's failure is one message, its own words were streamed."""
     command, state = arguments
+    layout = RealLayout(Path(state))
+    layout.run.unlink(missing_ok=True)
+    began = time.monotonic()
     try:
-        return COMMANDS[command](RealLayout(Path(state)))
+        summary = COMMANDS[command](layout)
     except CommandError:
         say("lab-real: pulumi failed, see above; run the same command again once it is mended")
         return 1
+    seconds = round(time.monotonic() - began, 1)
+    replace(layout.run, json.dumps({"seconds": seconds, "changes": summary.resource_changes or {}}))
+    say(f"== pulumi {command} took {seconds} s")
+    return 0
 
 
 if __name__ == "__main__":

@@ -33,6 +33,11 @@ class RealLayout(Layout):
         """The report of the last run as JSON; the tests assert it."""
         return self.state / "report.json"
 
+    @property
+    def run(self) -> Path:
+        """What the engine's last run changed, and its seconds."""
+        return self.state / "run.json"
+
     def node(self, name: str) -> Path:
         """Directory of one node: its volumes, mount point and log."""
         return self.nodes / name

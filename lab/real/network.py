@@ -55,8 +55,8 @@ def make(stations: Iterable[Station]) -> None:
     if LAN not in there:
         ip("netns", "add", LAN)
         ip("-n", LAN, "link", "set", "lo", "up")
-        # Without spanning tree a port forwards at once, as an access port of a switch with portfast. Without an
-        # address of its own a bridge takes that of a port, and changes it when nodes are unplugged.
+        # Without spanning tree a port forwards at once, like a switch's with portfast. Without an address of
+        # its own a bridge takes that of a port, and changes it when nodes are unplugged.
         kind = ("type", "bridge", "stp_state", "0", "forward_delay", "0")
         ip("-n", LAN, "link", "add", BRIDGE, "address", inventory.ROUTER.mac, *kind)
         ip("-n", LAN, "addr", "add", f"{inventory.GATEWAY}/{inventory.PREFIX}", "dev", BRIDGE)

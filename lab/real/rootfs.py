@@ -1,7 +1,7 @@
 """The root file system of a Talos node in a container, assembled from built and distribution programs.
 
-The same tree as Talos's own container image has: `machined` as /sbin/init, containerd with runc, and the empty
-files and directories on which Talos mounts what it writes.
+The same tree as Talos's own container image has: `machined` as /sbin/init, containerd with runc, and the
+empty files and directories on which Talos mounts what it writes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,14 @@ DIRECTORIES = (
     *("opt/cni/bin", "opt/containerd/bin", "opt/containerd/lib", "usr/bin", "usr/lib", "usr/lib64"),
     *("usr/lib/firmware", "usr/lib/modules", "usr/lib/udev/rules.d", "usr/share/spdx"),
     *("usr/libexec/kubernetes", "usr/local/lib/kubelet/credentialproviders", "usr/local/share", "usr/etc"),
-    *("etc/kubernetes/manifests", "etc/cni/net.d", "etc/cri/conf.d/hosts", "etc/lvm", "etc/iscsi", "etc/nvme"),
+    *(
+        "etc/kubernetes/manifests",
+        "etc/cni/net.d",
+        "etc/cri/conf.d/hosts",
+        "etc/lvm",
+        "etc/iscsi",
+        "etc/nvme",
+    ),
     *("etc/selinux/targeted/contexts/files", "etc/ssl/certs", "etc/containerd", "usr/share/zoneinfo/Etc"),
 )
 EMPTY = (
@@ -56,13 +63,22 @@ TALOS_FILES = {
 """Files of Talos's `hack` directory, and where its image has them."""
 
 PROGRAMS = ("nft", "mount", "umount", "losetup")
-IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+IPTABLES = (
+    "iptables",
+    "iptables-save",
+    "iptables-restore",
+    "ip6tables",
+    "ip6tables-save",
+    "ip6tables-restore",
+)
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def assemble(host: Host, tools: Tools) -> Path:
     """Return the root file system for this machine, assembled once for each set of parts."""
-    parts = [tools[n] for n in ("machined", "containerd", "containerd-shim-runc-v2", "talos-hack", "lab-runc")]
+    parts = [
+        tools[n] for n in ("machined", "containerd", "containerd-shim-runc-v2", "talos-hack", "lab-runc")
+    ]
     target = cache.root() / "real" / f"rootfs-{digest(host, parts)}"
     with cache.locked("rootfs", lambda: None):
         if not target.exists():
@@ -72,7 +88,7 @@ def assemble(host: Host, tools: Tools) -> Path:
 
 
 def digest(host: Host, parts: Iterable[Path]) -> str:
-    """Return a name for what goes into the tree: tool paths hold digests; this file and packages count too."""
+    """Return a name for what goes into the tree: tools (their paths hold digests), packages, this code."""
     total = hashlib.sha256(f"{host.deviates} {packages.identity()}".encode())
     for part in parts:
         total.update(str(part).encode() + b"\0")
@@ -103,7 +119,18 @@ def _add_talos(tools: Tools, root: Path) -> None:
     closure.copy(tools["cni-loopback"], root / "opt/cni/bin/loopback")
     for name, place in TALOS_FILES.items():
         closure.copy(tools["talos-hack"] / name, root / place)
+    part = root / TALOS_FILES["cri-plugin.part"]
+    part.write_text(without_base_spec(part.read_text()))
     closure.copy(tools["talos-version"] / "os-release", root / "etc/os-release")
+
+
+def without_base_spec(part: str) -> str:
+    """Return the containerd settings without the file of runtime defaults.
+
+    Talos writes that file while containerd starts. On a busy machine containerd reads it empty, goes on
+    without its Kubernetes service, and the node never gets a kubelet. Its built-in defaults do as well.
+    """
+    return "".join(line for line in part.splitlines(keepends=True) if "base_runtime_spec" not in line)
 
 
 def _add_runc(host: Host, tools: Tools, root: Path) -> None:

@@ -49,7 +49,7 @@ PATCHED_FILE = "internal/app/machined/pkg/system/runner/process/process.go"
 REFUSED = "pathError.Err != syscall.ENOENT"
 TOLERATED = f"({REFUSED} && pathError.Err != syscall.EACCES)"
 """Without CAP_SYS_RESOURCE the kernel answers EACCES when a service's OOM score is lowered, and Talos would
-restart each service for ever. Nothing else of Talos is changed, and only on machines without the capability."""
+restart each service for ever. Nothing else is changed, and only on machines without the capability."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""The report of a run: every claim as it is examined, and a file for tests and the README's table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from lab.project import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from lab.real.layout import RealLayout
+    from lab.real.proof.subject import Subject
+    from lab.report import Check
+
+
+@dataclass
+class Record:
+    """Collects claims and seconds, prints each at once and writes them after each step.
+
+    Attributes:
+        layout: Where the report lies.
+        say: Prints a line.
+        resumed: Whether to add to the report that is there.
+    """
+
+    layout: RealLayout
+    say: Callable[[str], None]
+    resumed: bool = False
+    checks: list[dict[str, object]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.resumed and self.layout.evidence.exists():
+            before = json.loads(self.layout.evidence.read_text())
+            self.checks, self.seconds = before["checks"], before["seconds"]
+
+    def take(self, checks: Iterable[Check], subject: Subject) -> None:
+        """Examine claims one after the other."""
+        for check in checks:
+            self.say(str(check))
+            self.checks.append(asdict(check))
+            self.seconds |= subject.seconds
+            self._write()
+
+    def ran(self, command: str, seconds: float) -> None:
+        """Note how long the engine's first run of a command took."""
+        self.seconds.setdefault(f"pulumi {command}", seconds)
+
+    def finish(self, subject: Subject) -> int:
+        """Print what was measured; return 1 if a claim did not hold, else 0."""
+        peak = subject.nodes.groups.peak()
+        if peak is not None:
+            self.seconds["peak memory of all nodes, GiB"] = round(peak / 2**30, 2)
+        self._write()
+        for name, value in self.seconds.items():
+            self.say(f"{value:>8} {name}")
+        failed = [str(check["claim"]) for check in self.checks if not check["passed"]]
+        self.say(f"\n{len(self.checks) - len(failed)} of {len(self.checks)} claims hold")
+        for claim in failed:
+            self.say(f"FAIL {claim}")
+        return 1 if failed else 0
+
+    def _write(self) -> None:
+        replace(self.layout.evidence, json.dumps({"checks": self.checks, "seconds": self.seconds}, indent=2))
