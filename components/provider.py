@@ -12,14 +12,20 @@ if TYPE_CHECKING:
     from model import Cluster
 
 
-def kubernetes_provider(cluster: Cluster, kubeconfig: pulumi.Input[str]) -> k8s.Provider:
-    """Return the provider of everything inside the cluster."""
+def kubernetes_provider(cluster: Cluster, talos: TalosCluster) -> k8s.Provider:
+    """Return the provider of everything inside the cluster.
+
+    The provider asks the API server when it is configured, and never again: made before that answers, it calls
+    the cluster unreachable for the rest of the run. So it waits for the whole Talos cluster, not just its
+    kubeconfig.
+    """
     handover = cluster.load_balancer.owner == "handover"
     return k8s.Provider(
         "kubernetes",
-        kubeconfig=kubeconfig,
+        kubeconfig=talos.kubeconfig,
         cluster_identifier=cluster.name,  # a renewed kubeconfig is still this cluster: nothing is replaced
         enable_server_side_apply=True,
         # At any other time an object that somebody else made is an error.
         upsert_existing_objects=True if handover else None,
+        opts=pulumi.ResourceOptions(depends_on=[talos]),
     )

@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from components.base import Component, KubernetesArgs
 from components.cilium.values import helm_values
 from components.commands import Step
+from components.talos.steps import config_digest
 
 if TYPE_CHECKING:
     from model import Cluster
@@ -73,12 +74,12 @@ def crds_established(args: KubernetesArgs) -> Step:
 
 
 def nodes_ready(args: KubernetesArgs) -> Step:
-    """Wait until the Kubernetes API reports each node of the config as Ready."""
+    """Wait until the Kubernetes API reports each node as Ready; Talos itself does not ask without a CNI."""
     names = sorted(node.name for node in args.cluster.nodes)
     return Step(
         name="nodes-ready",
         timeout=args.cluster.timeouts.nodes,
-        environment={"NODES": " ".join(names)},
+        environment={"NODES": " ".join(names), "AFTER_CONFIG": config_digest(args.cluster)},
         secrets=args.secrets,
     )
 

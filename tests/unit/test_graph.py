@@ -222,7 +222,6 @@ CONTROL_PLANES = "cp1=127.0.10.11 cp2=127.0.10.12 cp3=127.0.10.13"
             "cilium-crds",
             {"CRDS": "ciliumloadbalancerippools.cilium.io ciliuml2announcementpolicies.cilium.io"},
         ),
-        ("cilium-nodes", {"NODES": "cp1 cp2 cp3 w1 w2"}),
         (
             "ingress-address",
             {"SERVICE": "ingress-nginx/ingress-nginx-controller", "ADDRESS": "10.0.50.200"},
@@ -240,10 +239,10 @@ def test_a_gate_is_asked_again_when_what_it_judges_has_changed(run_main: Callabl
 
     def digests(over: dict[str, Any]) -> tuple[str, str]:
         graph = run_main(over)
-        return (
-            graph["homelab-talos-health"].inputs["environment"]["AFTER_CONFIG"],
-            graph["load-balancer-pool-valid"].inputs["environment"]["POOL_DIGEST"],
-        )
+        nodes = dict(graph["cilium-nodes"].inputs["environment"])
+        health = str(graph["homelab-talos-health"].inputs["environment"]["AFTER_CONFIG"])
+        assert nodes == {"NODES": "cp1 cp2 cp3 w1 w2", "AFTER_CONFIG": health, "STEP_TIMEOUT": "120"}
+        return health, graph["load-balancer-pool-valid"].inputs["environment"]["POOL_DIGEST"]
 
     health, pools = digests({})
     assert digests({"cilium": {"hubble": {"enabled": True}}}) == (health, pools)
