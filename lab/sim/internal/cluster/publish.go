@@ -115,13 +115,15 @@ func (n *Node) publishStaticPods(ctx context.Context) {
 	var wanted []resource.Resource
 
 	for _, pod := range n.StaticPods() {
-		phase := "Pending"
+		phase, ready := "Pending", "False"
 		if pod.Ready {
-			phase = "Running"
+			phase, ready = "Running", "True"
 		}
 
 		status := k8s.NewStaticPodStatus(k8s.NamespaceName, "kube-system/"+pod.Name+"-"+n.Config().Hostname)
-		status.TypedSpec().PodStatus = map[string]any{"phase": phase}
+		status.TypedSpec().PodStatus = map[string]any{
+			"phase": phase, "conditions": []any{map[string]any{"type": "Ready", "status": ready}},
+		}
 		wanted = append(wanted, status)
 	}
 

@@ -127,6 +127,7 @@ func (c *Cluster) open(ctx context.Context) *session {
 
 	s.work.Go(func() { s.kubelets.Run(ctx) })
 	s.work.Go(func() { c.applyManifests(ctx, s.client) })
+	c.startWorkloads(ctx, s)
 
 	return s
 }
@@ -200,10 +201,8 @@ func (c *Cluster) childKubeconfig(name string) ([]byte, error) {
 		pki.Request{CommonName: name, Organizations: []string{"system:masters"}, Usages: pki.Client})
 }
 
-// applyManifests puts in place what Talos applies at bootstrap, then starts what plays pods.
+// applyManifests puts in place what Talos applies at bootstrap.
 func (c *Cluster) applyManifests(ctx context.Context, client kubernetes.Interface) {
-	c.startWorkloads(ctx, client)
-
 	for ctx.Err() == nil {
 		for _, node := range c.ControlPlanes() {
 			err := manifests.Apply(ctx, client, node.Config().Provider)
@@ -225,7 +224,8 @@ func (c *Cluster) applyManifests(ctx context.Context, client kubernetes.Interfac
 	}
 }
 
-func (c *Cluster) startWorkloads(ctx context.Context, client kubernetes.Interface) {
+// startWorkloads starts what plays pods.
+func (c *Cluster) startWorkloads(ctx context.Context, s *session) {
 	kubeconfig, err := c.childKubeconfig("talos-lab-workloads")
 	if err != nil {
 		c.log.Error("workloads", "error", err)
@@ -238,18 +238,20 @@ func (c *Cluster) startWorkloads(ctx context.Context, client kubernetes.Interfac
 			Name: c.Key + "-kwok", Binary: binary, Dir: c.dir("kwok"), Kubeconfig: kubeconfig, Supervisor: c.supervisor,
 		}
 
-		go func() {
+		s.work.Go(func() {
 			if err := kwok.Run(ctx); err != nil {
 				c.log.Error("kwok", "error", err)
 			}
-		}()
+		})
 	}
 
 	if binary := c.settings.Binaries.CiliumOperator; binary != "" {
-		go workloads.Operator{
+		operator := workloads.Operator{
 			Name: c.Key + "-cilium-operator", Binary: binary, Dir: c.dir("cilium-operator"), Kubeconfig: kubeconfig,
-			Client: client, Supervisor: c.supervisor, Log: c.log,
-		}.Run(ctx)
+			Client: s.client, Supervisor: c.supervisor, Log: c.log,
+		}
+
+		s.work.Go(func() { operator.Run(ctx) })
 	}
 }
 

@@ -55,6 +55,7 @@ type Member struct {
 const (
 	service       = "etcd"
 	pollInterval  = 500 * time.Millisecond
+	grace         = 2 * time.Second
 	healthTimeout = 3 * time.Second
 )
 
@@ -212,7 +213,7 @@ func (m *Member) serve(ctx context.Context, start plan) {
 	m.Services.Set(service, services.Running, "Started task etcd", services.Unknown)
 
 	go func() {
-		exited <- m.Supervisor.Run(ctx, process.Spec{Name: m.Process, Path: m.Binary, Args: m.args(start)})
+		exited <- m.Supervisor.Run(ctx, process.Spec{Name: m.Process, Path: m.Binary, Args: m.args(start), Grace: grace})
 	}()
 
 	go m.watch(ctx, cancel, start.learner)

@@ -18,6 +18,7 @@ import (
 	"example.invalid/lab/sim/internal/cluster"
 	"example.invalid/lab/sim/internal/events"
 	"example.invalid/lab/sim/internal/nodeconfig"
+	"example.invalid/lab/sim/internal/process"
 	"example.invalid/lab/sim/internal/resources"
 	"example.invalid/lab/sim/internal/services"
 	"example.invalid/lab/sim/internal/store"
@@ -128,7 +129,7 @@ func (b *Boot) BootstrapAllowed() bool {
 }
 
 // cut ends the boot at once, as a power loss does.
-func (b *Boot) cut() { b.cancel(errPowerCut) }
+func (b *Boot) cut() { b.cancel(process.ErrPowerCut) }
 
 // run plays the boot to its end.
 func (b *Boot) run() next {
@@ -383,7 +384,7 @@ func (b *Boot) announceFailure(sequence string, err error, actor string) {
 	}, actor)
 }
 
-var errCrashed = errors.New("the node crashed")
+var errCrashed = fmt.Errorf("the node crashed: %w", process.ErrPowerCut)
 
 // Crash reboots the node at once: no graceful stop, connections are cut.
 func (b *Boot) Crash() { b.cancel(errCrashed) }

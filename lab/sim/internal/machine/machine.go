@@ -3,7 +3,6 @@ package machine
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -169,8 +168,6 @@ func (m *Machine) On() bool {
 }
 
 func (m *Machine) markStarted() { m.once.Do(func() { close(m.started) }) }
-
-var errPowerCut = errors.New("the power was cut")
 
 // wait sleeps; it fails when the context ends first.
 func wait(ctx context.Context, d time.Duration) error {

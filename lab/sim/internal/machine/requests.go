@@ -71,7 +71,6 @@ func (b *Boot) perform(request Request) (following next, ended bool) {
 		member.ShuttingDown(b.ctx)
 	}
 
-	b.announce(sequence, api.SequenceEvent_STOP, request.ActorID)
 	_ = wait(b.ctx, settle)
 
 	return following, true

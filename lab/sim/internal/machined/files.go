@@ -46,7 +46,7 @@ func (s *Server) List(in *api.ListRequest, stream grpc.ServerStreamingServer[api
 		return listReal(s.boot.Machine.Disk.EtcdDir(), inside, root, in, stream)
 	}
 
-	if !strings.HasPrefix(etcdPath+"/", strings.TrimSuffix(root, "/")+"/") {
+	if ok || !strings.HasPrefix(etcdPath+"/", strings.TrimSuffix(root, "/")+"/") {
 		return status.Errorf(codes.Unknown, "lstat %s: no such file or directory", root)
 	}
 

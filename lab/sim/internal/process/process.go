@@ -132,9 +132,16 @@ func (s *Supervisor) Run(ctx context.Context, spec Spec) error {
 	case err := <-exited:
 		return errors.Join(errors.New("exited by itself"), err)
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), ErrPowerCut) {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		}
+
 		return stop(cmd.Process.Pid, spec.Grace, exited)
 	}
 }
+
+// ErrPowerCut as the cause of a context's end kills the child at once instead of asking it to stop.
+var ErrPowerCut = errors.New("the power was cut")
 
 // stop signals the child's process group, which Setpgid named after the child.
 func stop(pid int, grace time.Duration, exited <-chan error) error {
