@@ -124,12 +124,12 @@ def server_address(server: str) -> tuple[str, int]:
     """
     url = urlsplit(server)
     try:
-        port = url.port
+        port = url.port or 443
     except ValueError:
-        port = None
-    if url.scheme != "https" or not url.hostname or url.path not in {"", "/"}:
+        port = 0
+    if url.scheme != "https" or not url.hostname or url.path not in {"", "/"} or not port:
         raise StepError(f"an API server's URL must be like https://10.0.50.10:6443, not {server!r}")
-    return url.hostname, port or 443
+    return url.hostname, port
 
 
 def _context(config: Kubeconfig) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -205,6 +206,29 @@ def test_stop_names_the_signal() -> None:
     with pytest.raises(Stopped) as caught:
         cli.stop(signal.SIGTERM, None)
     assert (caught.value.signal_number, caught.value.signal_name) == (15, "SIGTERM")
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 1}'])
+def test_stdin_is_read_strictly(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    with pytest.raises(StepError, match="stdin"):
+        cli.read_secrets()
+
+
+def test_the_folder_runs_as_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["steps"])
+    monkeypatch.setattr(sys, "path", [str(ROOT / "steps"), *sys.path])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(ROOT / "steps" / "__main__.py"), run_name="__main__")
+    assert caught.value.code == 2
+    assert sys.path[0] == str(ROOT)
+    assert capsys.readouterr().err.startswith("usage: python3 -I steps STEP")
+
+
+def test_importing_the_program_runs_nothing() -> None:
+    assert "main" not in runpy.run_path(str(ROOT / "steps" / "__main__.py"))
 
 
 def test_nothing_on_stdin_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

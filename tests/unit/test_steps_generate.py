@@ -137,8 +137,12 @@ def test_bad_node_lists(word: str) -> None:
 
 
 def test_time_runs_out_and_stays_out() -> None:
-    made = bench(REACHABLE_TIMEOUT="900")
+    made = bench(REACHABLE_TIMEOUT="900", OTHER_TIMEOUT="soon")
     job = made.job
     assert job.seconds("REACHABLE_TIMEOUT") == 600.0
+    with pytest.raises(
+        StepError, match="OTHER_TIMEOUT must be a whole number of seconds above zero, not 'soon'"
+    ):
+        job.seconds("OTHER_TIMEOUT")
     made.clock.sleep(700)
     assert job.remaining() == 0.0

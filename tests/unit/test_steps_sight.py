@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -104,12 +105,24 @@ def test_a_port_that_accepts_and_never_says_a_word(monkeypatch: pytest.MonkeyPat
     assert str(found) == f"{ADDRESS} does not answer (timed out)"
 
 
-def test_a_stranger_who_hangs_up_on_the_second_look(tmp_path: Path) -> None:
-    context = identity("maintenance").context(tmp_path)
-    first = [True]
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (ssl.SSLEOFError(8, "EOF occurred"), State.SILENT),
+        (ssl.SSLZeroReturnError(6, "closed"), State.SILENT),
+        (ConnectionResetError(104, "Connection reset by peer"), State.SILENT),
+        (ssl.SSLError(1, "wrong version number"), State.STRANGER),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("looks", [1, 2], ids=["first look", "second look"])
+def test_every_way_to_fail(looks: int, error: OSError, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = ssl.SSLCertVerificationError(1, "unknown issuer")
+    unknown.verify_code = 20
+    errors: list[OSError] = [unknown] * (looks - 1) + [error]
 
-    def serve(connection: socket.socket) -> None:
-        if first.pop() if first else False:
-            speaks(context)(connection)
+    def connect(*_: object) -> ssl.SSLSocket:
+        raise errors.pop(0)
 
-    assert seen(serve).state is State.SILENT
+    monkeypatch.setattr(sight, "_connected", connect)
+    assert look(ADDRESS, OURS.certificate).state is state
