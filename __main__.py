@@ -13,7 +13,7 @@ command = pulumi_command.Provider("command")
 
 talos_args = components.TalosClusterArgs(cluster=cluster, secrets=loaded.talos_secrets)
 talos = components.TalosCluster(cluster.name, talos_args, ResourceOptions(providers=[command]))
-kubernetes = components.kubernetes_provider(cluster, talos.kubeconfig)
+kubernetes = components.kubernetes_provider(cluster, talos)
 
 
 def after(*parts: pulumi.Resource) -> ResourceOptions:

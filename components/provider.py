@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pulumi
 import pulumi_kubernetes as k8s
 
 if TYPE_CHECKING:
-    import pulumi
-
+    from components.talos import TalosCluster
     from model import Cluster
 
 
