@@ -85,8 +85,16 @@ def plug(station: Station, *, connected: bool) -> None:
 
 def reset(station: Station) -> None:
     """Give a station a new network namespace: what a reboot does to addresses, routes and pinned programs."""
+    # The namespace's card would go with it, but later: its name on the bridge must be free at once.
+    if station.port in ports():
+        ip("-n", LAN, "link", "del", station.port)
     remove([namespace(station.name)])
     _plug_in(station)
+
+
+def ports() -> set[str]:
+    """Return the names of the bridge's ports."""
+    return {link["ifname"] for link in json.loads(ip("-json", "-n", LAN, "link", "show", "master", BRIDGE))}
 
 
 def remove(names: Sequence[str] | None = None) -> None:

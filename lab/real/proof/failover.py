@@ -46,11 +46,18 @@ def parse(text: str) -> list[Try]:
     return sorted(tries, key=lambda one: one.at)
 
 
-def silence(tries: Sequence[Try], kind: str, cut: float, before: str | None = None) -> float | None:
-    """Return the seconds from the cut to the first later answer (by another than `before`), None for none."""
-    answers = (t for t in tries if t.kind == kind and t.at > cut and t.answer not in (None, before))
-    first = next(answers, None)
-    return None if first is None else first.at - cut
+def silence(tries: Sequence[Try], kind: str, cut: float) -> float | None:
+    """Return the seconds from the cut to the first answer after a failure, None where nothing answered again.
+
+    What was asked just before the cut may still be answered just after it: that is no recovery.
+    """
+    failed = False
+    for one in (t for t in tries if t.kind == kind and t.at > cut):
+        if one.answer is None:
+            failed = True
+        elif failed:
+            return one.at - cut
+    return None
 
 
 def last_failure(tries: Sequence[Try], kind: str, cut: float) -> float:
@@ -75,7 +82,7 @@ def checks(subject: Subject) -> Iterator[Check]:
         successor != holder.name,
         "\n".join(transitions(tries, cut, subject)),
     )
-    yield from _durations(subject, tries, cut, holder.mac)
+    yield from _durations(subject, tries, cut)
     yield rejoins(subject, holder.name)
 
 
@@ -90,9 +97,9 @@ def steady_before(tries: Sequence[Try], cut: float) -> Check:
     )
 
 
-def _durations(subject: Subject, tries: Sequence[Try], cut: float, mac: str) -> Iterator[Check]:
+def _durations(subject: Subject, tries: Sequence[Try], cut: float) -> Iterator[Check]:
     leases = subject.config.load_balancer.leases
-    arp = silence(tries, "arp", cut, mac)
+    arp = silence(tries, "arp", cut)
     http = silence(tries, "http", cut)
     low, high = leases.duration - leases.renew_deadline, leases.duration + leases.renew_deadline
     promise = (
@@ -103,7 +110,7 @@ def _durations(subject: Subject, tries: Sequence[Try], cut: float, mac: str) -> 
     yield Check(
         f"ARP went unanswered for {_seconds(arp)}; promised by the {promise}",
         arp is not None and low - MEASURING <= arp <= high + leases.retry_period + MEASURING,
-        f"measured every {0.1} s from the cut to the first answer with another MAC address",
+        "asked every 0.1 s, from the cut to the first answer after it",
     )
     if http is not None:
         subject.seconds["failover, HTTP without an answer"] = round(http, 1)
