@@ -65,6 +65,12 @@ def test_a_certificate_of_ours_that_is_not_valid_now(tmp_path: Path, starts: tim
     assert "clocks differ (certificate" in str(found)
 
 
+def tls(kind: type[ssl.SSLError]) -> ssl.SSLError:
+    error = kind(1, "what OpenSSL says")
+    error.reason = "WRONG_VERSION_NUMBER"
+    return error
+
+
 def test_nobody_listens() -> None:
     with socket.create_server((ADDRESS, 0)) as server:
         port = server.getsockname()[1]
@@ -108,10 +114,10 @@ def test_a_port_that_accepts_and_never_says_a_word(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("error", "state"),
     [
-        (ssl.SSLEOFError(8, "EOF occurred"), State.SILENT),
-        (ssl.SSLZeroReturnError(6, "closed"), State.SILENT),
+        (tls(ssl.SSLEOFError), State.SILENT),
+        (tls(ssl.SSLZeroReturnError), State.SILENT),
         (ConnectionResetError(104, "Connection reset by peer"), State.SILENT),
-        (ssl.SSLError(1, "wrong version number"), State.STRANGER),
+        (tls(ssl.SSLError), State.STRANGER),
     ],
     ids=lambda value: type(value).__name__,
 )
