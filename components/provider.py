@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 def kubernetes_provider(cluster: Cluster, talos: TalosCluster) -> k8s.Provider:
     """Return the provider of everything inside the cluster.
 
-    The provider asks the API server when it is configured, and never again: made before that answers, it calls
-    the cluster unreachable for the rest of the run. So it waits for the whole Talos cluster, not just its
-    kubeconfig.
+    It asks the API server once, when it is configured: made before that answers, it calls the cluster
+    unreachable for the rest of the run. So it waits for the whole Talos cluster, not just its kubeconfig.
     """
     handover = cluster.load_balancer.owner == "handover"
     return k8s.Provider(
