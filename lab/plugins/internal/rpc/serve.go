@@ -21,7 +21,7 @@ type Factory func(base *Base) pulumirpc.ResourceProviderServer
 //
 // It prints the chosen port as the only line on stdout, which is what the engine waits for.
 // SIGINT and SIGTERM end the operations in flight and then the server.
-func Serve(name, version string, make Factory) int {
+func Serve(name, version string, newProvider Factory) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, orphaned := context.WithCancel(ctx)
@@ -36,7 +36,7 @@ func Serve(name, version string, make Factory) int {
 			if host != nil {
 				base.Log.attach(host)
 			}
-			return make(base), nil
+			return newProvider(base), nil
 		})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "pulumi-resource-%s: %v\n", name, err)
