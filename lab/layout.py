@@ -84,6 +84,14 @@ class Layout:
         """Held by the lab command that is running."""
         return self.state / "lock"
 
+    def client_caches(self) -> dict[str, str]:
+        """Variables that keep the caches of kubectl and helm out of the home directory."""
+        cache = self.state / "cache"
+        helm = {
+            f"HELM_{kind}_HOME": str(cache / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")
+        }
+        return {"KUBECACHEDIR": str(cache / "kubectl"), **helm}
+
     def prepare(self) -> None:
         """Create the private state directory."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)

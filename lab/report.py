@@ -62,6 +62,7 @@ class Client:
             done = subprocess.run(
                 [self.layout.tools / tool, f"--kubeconfig=/proc/self/fd/{fd}", *arguments],
                 input=stdin,
+                env=os.environ | self.layout.client_caches(),
                 capture_output=True,
                 text=True,
                 pass_fds=[fd],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lab.layout import Layout
 
-START_LIMIT = 60.0
 STOP_LIMIT = 30.0
 
 
@@ -38,22 +36,25 @@ def _spawn(layout: Layout, binary: Path) -> None:
     read, write = os.pipe()
     with layout.simulator_log.open("ab") as log, os.fdopen(read, "rb") as ready:
         start_of_log = log.tell()
-        process = subprocess.Popen(
-            [binary, "--config", layout.simulator_config],
-            stdin=subprocess.DEVNULL,
-            stdout=write,
-            stderr=log,
-            start_new_session=True,
+        pid = os.posix_spawn(
+            binary,
+            [str(binary), "--config", str(layout.simulator_config)],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, write, 1),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+            ],
+            setsid=True,  # it outlives this command, and Ctrl-C in the terminal
         )
         os.close(write)
-        layout.simulator_pid.write_text(f"{process.pid} {_start_time(process.pid)}\n")
+        layout.simulator_pid.write_text(f"{pid} {_start_time(pid)}\n")
         if ready.readline().strip() != b"ready":
-            process.wait(START_LIMIT)
+            _, status = os.waitpid(pid, 0)
             layout.simulator_pid.unlink(missing_ok=True)
             said = layout.simulator_log.read_bytes()[start_of_log:].decode(errors="replace").strip()
-            raise SimulatorError(
-                f"the node simulator did not start: {said or f'exit code {process.returncode}'}"
-            )
+            code = os.waitstatus_to_exitcode(status)
+            raise SimulatorError(f"the node simulator did not start: {said or f'exit code {code}'}")
 
 
 def running(layout: Layout) -> int | None:

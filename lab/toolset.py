@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.project import link
-from lab.tools import cache, ensure, plugins
+from lab.tools import cache, plugins, provide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +76,9 @@ def cache_directory() -> Path:
 
 def collect() -> Toolset:
     """Find or build everything; raises `lab.tools.ToolsError` with a line per missing tool."""
-    found = ensure([*PROGRAMS, CHART])
-    binaries = {name: found[name] for name in PROGRAMS}
-    return Toolset(binaries, found[CHART], plugins.find(binaries["pulumi"]))
+    found = provide()
+    binaries = {name: found.tools[name] for name in PROGRAMS}
+    return Toolset(binaries, found.tools[CHART], found.plugins)
 
 
 def install_plugins(pulumi_home: Path, found: Mapping[str, plugins.Plugin]) -> None:
