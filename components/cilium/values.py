@@ -48,7 +48,7 @@ def _replace(below: object, value: object) -> object:
 
 
 def program_values(cluster: Cluster) -> Values:
-    """Return what the program decides; sources for each value are in docs/decisions/."""
+    """Return what the program decides; the user may extend it, but not contradict it (model/rules)."""
     return {
         "ipam": {"mode": "kubernetes"},  # the chart's own default, 10.0.0.0/8, overlaps most LANs
         "kubeProxyReplacement": "true",

@@ -23,12 +23,13 @@ MACHINE_CONFIG = (
     "cards-by-mac",
     "disk-by-selector",
     "endpoint-host",
+    "node-labels",
     "patches",
     "single-node",
     "tagged",
     "untagged",
 )
-VALUES = ("fast-failover", "hubble", "single-node", "tagged", "values")
+VALUES = ("fast-failover", "hubble", "native-routing", "single-node", "tagged", "values")
 BALANCER = (
     "reservations",
     "single-node",
