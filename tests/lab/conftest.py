@@ -50,7 +50,10 @@ class Run:
 
     def changes(self, result: automation.UpResult) -> dict[str, int]:
         """Return how many resources the run created, updated, …"""
-        return dict(result.summary.resource_changes or {})
+        return {
+            str(getattr(op, "value", op)): count
+            for op, count in (result.summary.resource_changes or {}).items()
+        }
 
 
 @pytest.fixture(scope="session")
