@@ -18,6 +18,8 @@ GO_WHEEL: Final = "1.26.6"
 
 _KUBERNETES: Final = "v1.36.3"
 _CILIUM: Final = "v1.20.2"
+_FLUX: Final = "github.com/fluxcd"
+_FLUX_VERSION: Final = "v1.9.6"
 _TALOS: Final = "v1.13.0"
 
 
@@ -99,6 +101,12 @@ def _cilium(name: str, package: str) -> Spec:
 def _node(name: str, package: str, version: str, directory: str = "") -> Spec:
     """Return the spec of a part of a real Talos node's root file system."""
     return Spec(name, "toolchain/talos", package=package, version=version, directory=directory, optional=True)
+
+
+def _flux_kinds(name: str, module_dir: str, controller: str) -> Spec:
+    """Return the spec of the resource kinds of a Flux controller."""
+    package = f"{_FLUX}/{controller}"
+    return Spec(name, module_dir, package, _FLUX_VERSION, directory="config/crd/bases", optional=True)
 
 
 def _own(name: str, module_dir: str, package: str = "", *, optional: bool = False) -> Spec:
@@ -206,6 +214,16 @@ SPECS: Final[tuple[Spec, ...]] = (
     _own("lab-node-init", "real/go", optional=True),
     _own("lab-runc", "real/go", optional=True),
     _own("lab-http", "real/go", optional=True),
+    # The controller that applies pools where Flux owns them: only the test of the handover asks for it.
+    Spec(
+        "kustomize-controller",
+        "toolchain/flux",
+        f"{_FLUX}/kustomize-controller",
+        _FLUX_VERSION,
+        optional=True,
+    ),
+    _flux_kinds("flux-kinds", "toolchain/flux", "kustomize-controller"),
+    _flux_kinds("flux-source-kinds", "toolchain/flux-crds", "source-controller"),
 )
 
 BY_NAME: Final = {spec.name: spec for spec in SPECS}
