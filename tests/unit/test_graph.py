@@ -133,6 +133,11 @@ def test_the_kubernetes_provider_keeps_its_identity_when_credentials_are_renewed
     }
 
 
+def test_the_kubernetes_provider_is_configured_only_when_the_api_answers(graph: Graph) -> None:
+    """It asks the API server once, when it is configured, and calls it unreachable for the whole run."""
+    assert {"homelab-api-ready", "homelab-talos-health"} <= graph.waits_for("kubernetes")
+
+
 # --- steps
 
 
