@@ -21,7 +21,13 @@ type Factory func(base *Base) pulumirpc.ResourceProviderServer
 //
 // It prints the chosen port as the only line on stdout, which is what the engine waits for.
 // SIGINT and SIGTERM end the operations in flight and then the server.
+// With --version it says what it is instead.
 func Serve(name, version string, newProvider Factory) int {
+	version = installedVersion(os.Args[0], name, version)
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Printf("%s (stand-in of the lab, not the real plugin)\n", version)
+		return 0
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, orphaned := context.WithCancel(ctx)

@@ -136,6 +136,16 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
+func TestVersionSaysThatItIsAStandIn(t *testing.T) {
+	out, err := command("--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(out); got != "1.2.3 (stand-in of the lab, not the real plugin)\n" {
+		t.Fatalf("it says %q", got)
+	}
+}
+
 func TestSignalsAndCancelEndWhatRuns(t *testing.T) {
 	const urn = "urn:pulumi:t::p::test:index:Thing::x"
 	for name, stop := range map[string]func(*exec.Cmd, pulumirpc.ResourceProviderClient) error{
