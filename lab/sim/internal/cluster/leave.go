@@ -35,8 +35,23 @@ func (n *Node) LeaveEtcd(ctx context.Context) error {
 	}
 
 	n.StopEtcd()
+	n.stopAPI()
 
 	return n.Disk.WipeEtcd()
+}
+
+// stopAPI ends the node's API server; it does not start again before etcd runs.
+func (n *Node) stopAPI() {
+	n.mu.Lock()
+	stop := n.restart
+	n.started = false
+	n.mu.Unlock()
+
+	if stop != nil {
+		stop()
+	}
+
+	n.cluster.nudge()
 }
 
 // Drain evicts what runs on the node; a node that cannot be drained is reset all the same.

@@ -26,7 +26,12 @@ const (
 
 // syncStatic shows the node's static pods in the API, as the kubelet's mirror pods do.
 func (m *Manager) syncStatic(ctx context.Context, node Node, object *corev1.Node) error {
-	for _, static := range node.StaticPods() {
+	running := node.StaticPods()
+	if len(running) == 0 {
+		return m.removeMirrors(ctx, object.Name)
+	}
+
+	for _, static := range running {
 		name := static.Name + "-" + object.Name
 
 		existing, err := m.mirror(name)
@@ -45,6 +50,28 @@ func (m *Manager) syncStatic(ctx context.Context, node Node, object *corev1.Node
 		}
 
 		if err := m.patchMirror(ctx, name, mirrorStatus(static, node)); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// removeMirrors takes away the mirror pods of a node that no longer runs static pods.
+func (m *Manager) removeMirrors(ctx context.Context, node string) error {
+	pods, err := m.pods.ByIndex(byNode, node)
+	if err != nil {
+		return err
+	}
+
+	for _, item := range pods {
+		pod, ok := item.(*corev1.Pod)
+		if !ok || pod.Annotations[corev1.MirrorPodAnnotationKey] == "" {
+			continue
+		}
+
+		err := m.client.CoreV1().Pods(systemNamespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
+		if err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}

@@ -65,15 +65,18 @@ func (b *Boot) perform(request Request) (following next, ended bool) {
 		return following, false
 	}
 
-	b.stopping(request.ActorID)
+	return following, true
+}
+
+// goDown ends the services; clients that watch learn of it while the API is still there.
+func (b *Boot) goDown(actor string) {
+	b.stopping(actor)
 
 	if member := b.Member(); member != nil {
 		member.ShuttingDown(b.ctx)
 	}
 
 	_ = wait(b.ctx, settle)
-
-	return following, true
 }
 
 // settle lets watchers read the last events before the API goes away.
@@ -83,6 +86,7 @@ func (b *Boot) play(request Request) (next, error) {
 	switch request.Kind {
 	case Shutdown:
 		b.setStage(runtime.MachineStageShuttingDown)
+		b.goDown(request.ActorID)
 
 		return nextOff, nil
 	case Reset:
@@ -92,10 +96,14 @@ func (b *Boot) play(request Request) (next, error) {
 	case Upgrade:
 		b.setStage(runtime.MachineStageUpgrading)
 
-		return nextReboot, b.Upgrade(b.ctx, request.Version, request.Image)
+		if err := b.Upgrade(b.ctx, request.Version, request.Image); err != nil {
+			return nextReboot, err
+		}
 	case Reboot:
 		b.setStage(runtime.MachineStageRebooting)
 	}
+
+	b.goDown(request.ActorID)
 
 	return nextReboot, nil
 }
@@ -131,6 +139,7 @@ func (b *Boot) reset(request Request) (next, error) {
 		}
 	}
 
+	b.goDown(request.ActorID)
 	b.front.stop(true)
 
 	if member != nil {
