@@ -19,7 +19,7 @@ def rows(seen: Seen, owner: str) -> Iterator[Row]:
     """Yield whether the objects have the owner that the config names, and no other."""
     items: list[Pool | Policy] = [*seen.pools, *seen.policies]
     for item in items:
-        check = f"owner of {item.name}"
+        check = f"owner of {type(item).__name__.lower()} {item.name}"
         strangers = [name for name in item.managers if not _is_expected(name, owner)]
         if strangers:
             yield failed(

@@ -65,9 +65,9 @@ def test_a_healthy_cluster_has_no_cause(api: dict[str, object], tmp_path: Path) 
         "certificate of the talosconfig: valid for 364 more days",
         "node cp1: ours",
         "Kubernetes: the API server answers; 5 nodes",
-        "owner of homelab: nobody has applied it",
-        "owner of ingress-nginx-controller.ingress-nginx: nobody has applied it",
-        "owner of homelab: nobody has applied it",
+        "owner of pool homelab: nobody has applied it",
+        "owner of pool ingress-nginx-controller.ingress-nginx: nobody has applied it",
+        "owner of policy homelab: nobody has applied it",
         "Service ingress-nginx/ingress-nginx-controller holds 10.0.50.200: announced by w1",
     ]
 

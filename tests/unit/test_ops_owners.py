@@ -25,6 +25,6 @@ FLUX, PULUMI = "kustomize-controller", "pulumi-kubernetes-1f3a"
 def test_the_owner_of_the_config_and_no_other(owner: str, managers: tuple[str, ...], evidence: str) -> None:
     seen = Seen(pools=(Pool("a", (), managers=managers),), policies=(Policy("b", managers=managers),))
     assert [(row.check, row.evidence) for row in owners.rows(seen, owner)] == [
-        ("owner of a", evidence),
-        ("owner of b", evidence),
+        ("owner of pool a", evidence),
+        ("owner of policy b", evidence),
     ]
