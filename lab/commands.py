@@ -74,7 +74,7 @@ def prepare(layout: Layout) -> automation.Stack:
         tools.simulator_binaries(),
         {key: os.environ.get(variable, "1s") for key, variable in DURATIONS.items()},
     )
-    started = simulator.start(layout, tools.binaries["talos-sim"], document)
+    started = simulator.start(layout, tools.binaries["talos-sim"], document, inventory.listening(machines))
     say(f"\n== {len(machines)} simulated nodes {'started' if started else 'already running'}")
     stack = engine.open_stack(layout)
     for line in engine.recover(layout, stack):

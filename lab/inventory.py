@@ -12,6 +12,11 @@ DEFAULT_SUBNET = 10
 MAX_SUBNET = 99
 MAX_CONTROL_PLANES = 7
 MAX_WORKERS = 90
+VIP = 10
+"""Last part of the address that the control planes share."""
+TALOS_PORT = 50000
+API_PORT = 6443
+ETCD_PORTS = (2379, 2380)
 _COUNTS = re.compile(r"(\d+)(?:\+(\d+))?")
 
 
@@ -73,7 +78,7 @@ def stack_document(base: dict[str, Any], machines: tuple[Machine, ...]) -> dict[
     document = deepcopy(base)
     cluster = document["config"]["homelab:cluster"]
     prefix = machines[0].address.rpartition(".")[0]
-    cluster["endpoint"] = {"vip": f"{prefix}.10"}
+    cluster["endpoint"] = {"vip": f"{prefix}.{VIP}"}
     cluster["network"] |= {
         "nodeCidr": f"{prefix}.0/24",
         "gateway": f"{prefix}.1",
@@ -93,6 +98,17 @@ def _node(machine: Machine) -> dict[str, Any]:
         "interface": {"mac": machine.mac},
         "disk": "/dev/vda",
     }
+
+
+def listening(machines: tuple[Machine, ...]) -> list[tuple[str, int]]:
+    """Return every address and port that the lab will listen on."""
+    prefix = machines[0].address.rpartition(".")[0]
+    found = [(f"{prefix}.{VIP}", API_PORT)]
+    for machine in machines:
+        found += [(machine.maintenance_address, TALOS_PORT), (machine.address, TALOS_PORT)]
+        if machine.role == "controlplane":
+            found += [(machine.address, port) for port in (API_PORT, *ETCD_PORTS)]
+    return found
 
 
 def simulator_document(

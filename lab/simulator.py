@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lab.layout import Layout
+
+    Address = tuple[str, int]
 
 STOP_LIMIT = 30.0
 
@@ -19,16 +25,44 @@ class SimulatorError(RuntimeError):
     """The simulator did not start or stop; the message is its own last line."""
 
 
-def start(layout: Layout, binary: Path, document: dict[str, Any]) -> bool:
-    """Run the simulator with this configuration; return False if it runs with just that already."""
+def start(layout: Layout, binary: Path, document: dict[str, Any], addresses: Iterable[Address]) -> bool:
+    """Run the simulator with this configuration; return False if it runs with just that already.
+
+    It binds an address only when its node comes up there; `addresses` are all that it will need.
+    """
     text = json.dumps(document, indent=2)
     if running(layout) is not None:
         if layout.simulator_config.read_text() == text:
             return False
         stop(layout)
+    refuse_taken(addresses)
     layout.simulator_config.write_text(text)
     layout.nodes.mkdir(mode=0o700, exist_ok=True)
     _spawn(layout, binary)
+    return True
+
+
+def refuse_taken(addresses: Iterable[Address]) -> None:
+    """Raise SimulatorError with every address that somebody else listens on."""
+    taken = [f"{host}:{port}" for host, port in addresses if not _free(host, port)]
+    if taken:
+        raise SimulatorError(
+            f"{', '.join(taken)} already in use; is another lab running? End it (make lab-down there), or "
+            "run beside it with another subnet: LAB_SUBNET=11 make lab"
+        )
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what lingers after a lab is no lab
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise SimulatorError(
+                f"cannot listen on {host}:{port}: {error.strerror}; the lab needs Linux"
+            ) from None
     return True
 
 

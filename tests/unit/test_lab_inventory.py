@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 import yaml
 
 from config import parse
-from lab.inventory import InventoryError, parse_nodes, simulator_document, stack_document
+from lab.inventory import InventoryError, listening, parse_nodes, simulator_document, stack_document
+from lab.simulator import SimulatorError, refuse_taken
 
 BASE = yaml.safe_load((Path(__file__).parents[2] / "Pulumi.lab.yaml").read_text())
 
@@ -35,7 +37,7 @@ def test_other_node_counts_are_refused_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize("subnet", ["0", "100", "x", "-1", ""])
 def test_subnets_outside_the_loopback_plan_are_refused(subnet: str) -> None:
-    with pytest.raises(InventoryError, match="LAB_SUBNET='.*' must be a number from 1 to 99"):
+    with pytest.raises(InventoryError, match=r"LAB_SUBNET='.*' must be a number from 1 to 99"):
         parse_nodes("1", subnet)
 
 
@@ -52,6 +54,29 @@ def test_every_lab_is_a_valid_stack(text: str, subnet: str) -> None:
 
 def test_the_committed_stack_file_is_the_default_lab() -> None:
     assert stack_document(BASE, parse_nodes("3+2")) == BASE
+
+
+def test_the_lab_listens_on_its_own_loopback_addresses_only() -> None:
+    assert listening(parse_nodes("1+1", "12")) == [
+        ("127.0.12.10", 6443),
+        ("127.0.112.11", 50000),
+        ("127.0.12.11", 50000),
+        ("127.0.12.11", 6443),
+        ("127.0.12.11", 2379),
+        ("127.0.12.11", 2380),
+        ("127.0.112.21", 50000),
+        ("127.0.12.21", 50000),
+    ]
+
+
+def test_an_address_that_is_taken_is_named_with_a_way_out() -> None:
+    with socket.create_server(("127.0.97.1", 0)) as taken:
+        address = taken.getsockname()
+        with pytest.raises(
+            SimulatorError, match=rf"^127\.0\.97\.1:{address[1]} already in use; .*LAB_SUBNET=11"
+        ):
+            refuse_taken([address])
+    refuse_taken([address])
 
 
 def test_the_simulator_plays_each_machine_at_its_maintenance_address() -> None:
