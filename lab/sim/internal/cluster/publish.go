@@ -2,7 +2,10 @@ package cluster
 
 import (
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/cosi-project/runtime/pkg/resource"
 	"github.com/siderolabs/talos/pkg/machinery/resources/cluster"
@@ -40,13 +43,7 @@ func (n *Node) report(err error) {
 func (c *Cluster) publishMembers(ctx context.Context) {
 	nodes := c.Nodes()
 
-	var members []resource.Resource
-
-	for _, node := range nodes {
-		if node.Config().Provider.Cluster().Discovery().Enabled() {
-			members = append(members, node.member())
-		}
-	}
+	members := c.discover(nodes)
 
 	for _, node := range nodes {
 		if !node.Config().Provider.Cluster().Discovery().Enabled() {
@@ -62,6 +59,35 @@ func (c *Cluster) publishMembers(ctx context.Context) {
 			node.Log("publish members: %v", err)
 		}
 	}
+}
+
+// discoveryLifetime is how long discovery remembers a node that went away.
+const discoveryLifetime = 30 * time.Minute
+
+// discover lists the members that are up and those that left a short while ago, by host name.
+func (c *Cluster) discover(nodes []*Node) []resource.Resource {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	for _, node := range nodes {
+		if node.Config().Provider.Cluster().Discovery().Enabled() {
+			c.seen[node.Config().Hostname] = sighting{member: node.member(), at: time.Now()}
+		}
+	}
+
+	var members []resource.Resource
+
+	for _, name := range slices.Sorted(maps.Keys(c.seen)) {
+		if time.Since(c.seen[name].at) > discoveryLifetime {
+			delete(c.seen, name)
+
+			continue
+		}
+
+		members = append(members, c.seen[name].member)
+	}
+
+	return members
 }
 
 func (n *Node) member() *cluster.Member {

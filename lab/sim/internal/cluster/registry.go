@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cosi-project/runtime/pkg/resource"
+
 	"example.invalid/lab/sim/internal/controlplane"
 	"example.invalid/lab/sim/internal/kubelet"
 	"example.invalid/lab/sim/internal/pki"
@@ -45,6 +47,7 @@ func (r *Registry) Get(key string) *Cluster {
 	c := &Cluster{
 		Key: key, settings: r.settings, supervisor: r.supervisor, nodes: map[string]*Node{}, wake: make(chan struct{}, 1),
 		log: slog.With("cluster", key), done: make(chan struct{}), starting: make(chan struct{}, 1),
+		seen: map[string]sighting{},
 	}
 	r.clusters[key] = c
 
@@ -92,6 +95,13 @@ type Cluster struct {
 	api    *access
 
 	manages *kubelet.Manager
+	seen    map[string]sighting // by host name
+}
+
+// sighting is a member as discovery last saw it.
+type sighting struct {
+	member resource.Resource
+	at     time.Time
 }
 
 // access is how the simulator itself reaches the cluster's API.

@@ -154,6 +154,10 @@ func (m *Member) decide(ctx context.Context) (plan, error) {
 		return plan{}, errors.New("kept from starting by the lab")
 	}
 
+	if m.Binary == "" {
+		return plan{}, errors.New("the lab's configuration names no etcd program")
+	}
+
 	if m.HasData() {
 		return plan{}, nil
 	}

@@ -118,7 +118,7 @@ func (b *Boot) use(provider config.Provider, maintenance bool) error {
 	}
 
 	if maintenance {
-		close(b.applied)
+		b.complete.Do(func() { close(b.applied) })
 
 		return nil
 	}

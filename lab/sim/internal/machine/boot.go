@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/siderolabs/talos/pkg/machinery/api/common"
 	api "github.com/siderolabs/talos/pkg/machinery/api/machine"
+	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
 	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
@@ -39,6 +40,7 @@ type Boot struct {
 	machined *grpc.Server
 	pipe     *bufconn.Listener
 	applied  chan struct{} // closed when maintenance gets a complete configuration
+	complete sync.Once
 	requests chan Request
 	front    *front
 
@@ -212,7 +214,16 @@ func (b *Boot) loadConfig() error {
 		return err
 	}
 
-	node, err := nodeconfig.Read(data, b.Machine.Hardware)
+	provider, err := configloader.NewFromBytes(data)
+	if err != nil {
+		return fmt.Errorf("machine configuration on disk: %w", err)
+	}
+
+	if !provider.CompleteForBoot() {
+		return nil
+	}
+
+	node, err := nodeconfig.New(provider, b.Machine.Hardware)
 	if err != nil {
 		return fmt.Errorf("machine configuration on disk: %w", err)
 	}

@@ -169,34 +169,55 @@ const timeSyncLimit = 5 * time.Second
 func (s *Server) Bootstrap(ctx context.Context, in *api.BootstrapRequest) (*api.BootstrapResponse, error) {
 	s.boot.Console.Printf("bootstrap request received")
 
-	if !s.boot.BootstrapAllowed() {
-		return nil, status.Error(codes.FailedPrecondition, "bootstrap is not available yet")
-	}
+	member := s.boot.Member()
 
-	if err := s.controlPlaneOnly("bootstrap"); err != nil {
+	err := bootstrapRefusal(bootstrapState{
+		servicesUp: s.boot.BootstrapAllowed(),
+		role:       s.controlPlaneOnly("bootstrap"),
+		synced:     func() bool { return s.timeSynced(ctx) },
+		etcdReady:  func() bool { return member != nil && member.Etcd() != nil },
+		hasData:    func() bool { return s.boot.Machine.Disk.HasEtcdData() || member.Etcd().Bootstrapping() },
+	})
+	if err != nil {
 		return nil, err
-	}
-
-	if !s.timeSynced(ctx) {
-		return nil, status.Error(codes.FailedPrecondition, "time is not in sync yet")
-	}
-
-	etcd := s.boot.Member().Etcd()
-	if etcd == nil {
-		return nil, status.Error(codes.FailedPrecondition, "bootstrap is not available yet")
-	}
-
-	if s.boot.Machine.Disk.HasEtcdData() || etcd.Bootstrapping() {
-		return nil, status.Error(codes.AlreadyExists, "etcd data directory is not empty")
 	}
 
 	if in.GetRecoverEtcd() {
 		return nil, status.Error(codes.Unimplemented, "the lab's nodes do not recover etcd from a snapshot")
 	}
 
-	etcd.Bootstrap()
+	member.Etcd().Bootstrap()
 
 	return &api.BootstrapResponse{Messages: []*api.Bootstrap{{}}}, nil
+}
+
+// bootstrapState is what decides whether a node may be bootstrapped.
+type bootstrapState struct {
+	servicesUp bool
+	role       error
+	synced     func() bool
+	etcdReady  func() bool
+	hasData    func() bool
+}
+
+// bootstrapRefusal is the reason not to bootstrap, looked for in Talos's order; nil when there is none.
+func bootstrapRefusal(state bootstrapState) error {
+	notYet := status.Error(codes.FailedPrecondition, "bootstrap is not available yet")
+
+	switch {
+	case !state.servicesUp:
+		return notYet
+	case state.role != nil:
+		return state.role
+	case !state.synced():
+		return status.Error(codes.FailedPrecondition, "time is not in sync yet")
+	case !state.etcdReady():
+		return notYet
+	case state.hasData():
+		return status.Error(codes.AlreadyExists, "etcd data directory is not empty")
+	default:
+		return nil
+	}
 }
 
 func (s *Server) timeSynced(ctx context.Context) bool {

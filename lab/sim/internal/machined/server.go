@@ -90,31 +90,40 @@ func accessPolicy(resources state.State) state.FilteringRule {
 	}
 }
 
+// afterwards marks the moment between a call's work and its answer.
+const afterwards = "/after"
+
 // interrupted plays the fault that reboots the node in the middle of a call.
-func (s *Server) interrupted(method string) bool {
+func (s *Server) interrupted(method, moment string) bool {
 	_, name, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
-	if !s.boot.Machine.Faults.Take(faults.RebootDuringStep, name) {
+	if !s.boot.Machine.Faults.Take(faults.RebootDuringStep, name+moment) {
 		return false
 	}
 
-	s.boot.Console.Printf("the lab reboots the node during %s", name)
+	s.boot.Console.Printf("the lab reboots the node during %s", name+moment)
 	s.boot.Crash()
 
 	return true
 }
 
 func (s *Server) disturbUnary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if s.interrupted(info.FullMethod) {
+	if s.interrupted(info.FullMethod, "") {
 		<-ctx.Done()
 
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
 
-	return handler(ctx, request)
+	answer, err := handler(ctx, request)
+
+	if err == nil && s.interrupted(info.FullMethod, afterwards) {
+		<-ctx.Done()
+	}
+
+	return answer, err
 }
 
 func (s *Server) disturbStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if s.interrupted(info.FullMethod) {
+	if s.interrupted(info.FullMethod, "") {
 		<-stream.Context().Done()
 
 		return status.FromContextError(stream.Context().Err()).Err()

@@ -4,6 +4,7 @@ package pki
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -71,7 +72,7 @@ func Load(ca *sidero.PEMEncodedCertificateAndKey) (*Authority, error) {
 
 // NewAuthority makes a self-signed authority of the simulator's own.
 func NewAuthority(organization string) (*Authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	_, key, err := ed25519.GenerateKey(rand.Reader) // the kind Talos makes
 	if err != nil {
 		return nil, err
 	}

@@ -106,6 +106,7 @@ const (
 	gib           = 1 << 30
 	defaultDisk   = 32 * gib
 	defaultMemory = 8 * gib
+	maxSocketPath = 107
 )
 
 var (
@@ -216,6 +217,10 @@ func (s *Settings) validate() error {
 		}
 
 		ids[m.ID], addresses[m.Address] = true, true
+	}
+
+	if len(s.Socket) > maxSocketPath {
+		faults = append(faults, fmt.Errorf("configuration: socket %q is longer than the %d bytes a unix socket's path may have", s.Socket, maxSocketPath))
 	}
 
 	return errors.Join(faults...)
