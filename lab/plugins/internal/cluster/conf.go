@@ -71,11 +71,19 @@ func ParseProperty(v resource.PropertyValue) (*api.Config, error) {
 	}
 }
 
-// SameActive reports whether two configurations of a provider name the same API server with the same
-// CA. Where one of them names none there is nothing to compare, and they count as the same.
-func SameActive(oldConfig, newConfig *api.Config, oldInputs, newInputs resource.PropertyMap) bool {
+// Same reports whether two configurations of a provider name the same API server with the same CA. Where
+// one of them names none there is nothing to compare, and they count as the same.
+func Same(oldInputs, newInputs resource.PropertyMap) (bool, error) {
+	oldConfig, err := ParseProperty(oldInputs[KeyKubeconfig])
+	if err != nil {
+		return false, err
+	}
+	newConfig, err := ParseProperty(newInputs[KeyKubeconfig])
+	if err != nil {
+		return false, err
+	}
 	before, after := active(oldConfig, oldInputs), active(newConfig, newInputs)
-	return before == nil || after == nil || reflect.DeepEqual(before, after)
+	return before == nil || after == nil || reflect.DeepEqual(before, after), nil
 }
 
 func active(config *api.Config, inputs resource.PropertyMap) *api.Cluster {

@@ -44,15 +44,22 @@ func (s *step) await(
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.limit(wanted))
 	defer cancel()
-	last, reason := live, ""
-	err = s.poll(ctx, func() (bool, error) {
-		current, err := client.Get(ctx, live.GetName(), metav1.GetOptions{})
+	return s.watch(ctx, client, live, isReady)
+}
+
+// watch asks for the object until lacks says that nothing is missing, and says what it waits for.
+func (s *step) watch(
+	ctx context.Context, client dynamic.ResourceInterface, last *unstructured.Unstructured, lacks func(object) string,
+) (*unstructured.Unstructured, error) {
+	reason := ""
+	err := s.poll(ctx, func() (bool, error) {
+		current, err := client.Get(ctx, last.GetName(), metav1.GetOptions{})
 		if err != nil {
 			return false, err
 		}
 		last = current
 		before := reason
-		reason = isReady(current.Object)
+		reason = lacks(current.Object)
 		if reason != "" && reason != before {
 			s.status(ctx, "waiting: %s", reason)
 		}

@@ -46,29 +46,38 @@ func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 
 // refuse lists what this plugin would otherwise silently do differently from the real one.
 func refuse(urn string, wanted object) []*pulumirpc.CheckFailure {
-	var failures []*pulumirpc.CheckFailure
-	// Without a property the engine does not print the value, which is often long and could be secret.
-	fail := func(format string, args ...any) {
-		failures = append(failures, &pulumirpc.CheckFailure{Reason: fmt.Sprintf(format, args...)})
-	}
 	token := string(resource.URN(urn).Type())
 	const advice = "is not supported by the lab plugin; use the real pulumi-resource-kubernetes"
-	if strings.HasSuffix(token, "Patch") && !strings.HasSuffix(wanted.kind(), "Patch") {
-		fail("%s: a patch resource %s", token, advice)
+	rules := []struct {
+		broken bool
+		reason string
+	}{
+		{isTypeSuffix(token, wanted.kind(), "Patch"), token + ": a patch resource " + advice},
+		{isBuiltInList(wanted), token + ": a list cannot be created, only the objects in it"},
+		{wanted.annotation(annotationWaitFor) != "", "metadata.annotations: " + annotationWaitFor + " " + advice},
+		{
+			wanted.at("metadata", "generateName") != nil && !wanted.hasName(),
+			"metadata.generateName: server-side apply needs metadata.name",
+		},
+		{wanted.text("apiVersion") == "" || wanted.kind() == "", token + ": apiVersion and kind are required"},
 	}
-	if strings.HasSuffix(token, "List") && strings.HasSuffix(wanted.kind(), "List") {
-		fail("%s: a list cannot be created, only the objects in it", token)
-	}
-	if wanted.annotation(annotationWaitFor) != "" {
-		fail("metadata.annotations: %s %s", annotationWaitFor, advice)
-	}
-	if wanted.at("metadata", "generateName") != nil && !wanted.hasName() {
-		fail("metadata.generateName: server-side apply needs metadata.name")
-	}
-	if wanted.text("apiVersion") == "" || wanted.kind() == "" {
-		fail("%s: apiVersion and kind are required", token)
+	var failures []*pulumirpc.CheckFailure
+	for _, rule := range rules {
+		if rule.broken {
+			// Without a property the engine does not print the value, which is long and could be secret.
+			failures = append(failures, &pulumirpc.CheckFailure{Reason: rule.reason})
+		}
 	}
 	return failures
+}
+
+func isBuiltInList(o object) bool {
+	return strings.HasSuffix(o.kind(), "List") && cluster.IsBuiltIn(o.gvk())
+}
+
+// isTypeSuffix reports whether the type has a suffix that the kind itself does not have.
+func isTypeSuffix(token, kind, suffix string) bool {
+	return strings.HasSuffix(token, suffix) && !strings.HasSuffix(kind, suffix)
 }
 
 // assignName keeps the generated name of the old inputs, or generates one.

@@ -73,16 +73,9 @@ func configReplaces(change *resource.ObjectDiff, olds, news resource.PropertyMap
 			return append(replaces, string(key)), nil // it may be another cluster
 		}
 	}
-	before, err := cluster.ParseProperty(olds[cluster.KeyKubeconfig])
-	if err != nil {
-		return nil, err
-	}
-	after, err := cluster.ParseProperty(news[cluster.KeyKubeconfig])
-	if err != nil {
-		return nil, err
-	}
-	if cluster.SameActive(before, after, olds, news) {
-		return replaces, nil
+	same, err := cluster.Same(olds, news)
+	if err != nil || same {
+		return replaces, err
 	}
 	for _, key := range pointers {
 		if change.Changed(key) {

@@ -176,21 +176,34 @@ func (p *Provider) previewCreate(
 	if news.ContainsUnknowns() || !c.Exists(wanted.gvk()) {
 		return asIs, nil
 	}
-	ctx, end := p.Inflight.Derive(ctx, 0)
-	defer end()
 	s := &step{Provider: p, cluster: c, urn: req.GetUrn()}
-	live, err := s.submit(ctx, wanted, createManager, true)
-	if cannotDryRun(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) {
-		return asIs, nil // a namespace that this run will make, or an object that it will replace
-	}
+	live, err := s.dryRunCreate(ctx, wanted)
 	if err != nil {
-		return nil, s.explainCreate(wanted, err)
+		return nil, err
+	}
+	if live == nil {
+		return asIs, nil
 	}
 	delete(live.Object, "status") // nobody has filled it in
 	properties, err := rpc.Encode(req.GetUrn(), checkpoint{
 		inputs: wanted, live: live.Object, firstVersion: wanted.text("apiVersion"),
 	}.properties(news))
 	return &pulumirpc.CreateResponse{Properties: properties}, err
+}
+
+// dryRunCreate returns what a create would give, or nil where it cannot be known: the namespace is one
+// that this run will make, or the object is one that it will replace.
+func (s *step) dryRunCreate(ctx context.Context, wanted object) (*unstructured.Unstructured, error) {
+	ctx, end := s.Inflight.Derive(ctx, 0)
+	defer end()
+	live, err := s.submit(ctx, wanted, createManager, true)
+	if cannotDryRun(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // nothing is known, and nothing is wrong
+	}
+	if err != nil {
+		return nil, s.explainCreate(wanted, err)
+	}
+	return live, nil
 }
 
 // cannotDryRun reports whether a dry run failed for want of a right or of support, which says nothing

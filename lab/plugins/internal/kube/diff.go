@@ -19,11 +19,7 @@ func (p *Provider) Diff(ctx context.Context, req *pulumirpc.DiffRequest) (*pulum
 	if isRelease(req.GetUrn()) {
 		return p.releases.Load().Diff(ctx, req)
 	}
-	state, err := decode(req.GetUrn(), "state", req.GetOlds())
-	if err != nil {
-		return nil, err
-	}
-	news, err := decode(req.GetUrn(), "inputs", req.GetNews())
+	state, news, err := decodeBoth(req.GetUrn(), req.GetOlds(), req.GetNews())
 	if err != nil {
 		return nil, err
 	}

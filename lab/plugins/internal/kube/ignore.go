@@ -28,15 +28,20 @@ func leaveAlone(sent object, live *unstructured.Unstructured, manager string, ig
 			unstructured.RemoveNestedField(sent, keys...)
 			continue
 		}
-		value, found, err := unstructured.NestedFieldCopy(live.Object, keys...)
-		if err != nil || !found {
-			continue // the live object has nothing there, so the program's value stands
-		}
-		if err := unstructured.SetNestedField(sent, value, keys...); err != nil {
+		if err := keepLive(sent, live, keys); err != nil {
 			return fmt.Errorf("ignore %s: %w", text, err)
 		}
 	}
 	return nil
+}
+
+// keepLive sends the live value; where the live object has none, the program's stands.
+func keepLive(sent object, live *unstructured.Unstructured, keys []string) error {
+	value, found, err := unstructured.NestedFieldCopy(live.Object, keys...)
+	if err != nil || !found {
+		return nil //nolint:nilerr // something else than an object is on the way: nothing to keep
+	}
+	return unstructured.SetNestedField(sent, value, keys...)
 }
 
 // keyPath reads an ignored path made of keys; one with an index is refused, because a list's items have

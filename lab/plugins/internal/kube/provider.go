@@ -100,6 +100,15 @@ func (p *Provider) reachable() (*cluster.Cluster, error) {
 // isRelease reports whether a resource is a Helm release.
 func isRelease(urn string) bool { return resource.URN(urn).Type() == release.Type }
 
+// decodeBoth reads the state and the new inputs of a resource.
+func decodeBoth(urn string, state, inputs *structpb.Struct) (olds, news resource.PropertyMap, err error) {
+	if olds, err = decode(urn, "state", state); err != nil {
+		return nil, nil, err
+	}
+	news, err = decode(urn, "inputs", inputs)
+	return olds, news, err
+}
+
 // decode reads a wire struct of a resource; what names it in errors.
 func decode(urn, what string, s *structpb.Struct) (resource.PropertyMap, error) {
 	return rpc.Decode(resource.URN(urn).Name()+" "+what, s)

@@ -28,11 +28,7 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	if isRelease(req.GetUrn()) {
 		return p.releases.Load().Update(ctx, req)
 	}
-	olds, err := decode(req.GetUrn(), "state", req.GetOlds())
-	if err != nil {
-		return nil, err
-	}
-	news, err := decode(req.GetUrn(), "inputs", req.GetNews())
+	olds, news, err := decodeBoth(req.GetUrn(), req.GetOlds(), req.GetNews())
 	if err != nil {
 		return nil, err
 	}
@@ -42,15 +38,21 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	if c, err = p.reachable(); err != nil {
 		return nil, err
 	}
-	ctx, end := p.Inflight.Derive(ctx, 0)
-	defer end()
 	s := &step{Provider: p, cluster: c, urn: req.GetUrn(), timeout: req.GetTimeout()}
+	return s.update(ctx, req, olds, news)
+}
+
+func (s *step) update(
+	ctx context.Context, req *pulumirpc.UpdateRequest, olds, news resource.PropertyMap,
+) (*pulumirpc.UpdateResponse, error) {
+	ctx, end := s.Inflight.Derive(ctx, 0)
+	defer end()
 	u := &update{step: s, old: parseCheckpoint(olds), ignore: req.GetIgnoreChanges(), preview: req.GetPreview()}
 	state, err := u.run(ctx, news)
-	if req.GetPreview() && cannotDryRun(err) {
+	switch {
+	case req.GetPreview() && cannotDryRun(err):
 		return &pulumirpc.UpdateResponse{Properties: req.GetNews()}, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	properties, err := rpc.Encode(req.GetId(), state)

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -16,20 +17,11 @@ import (
 // Check names the release, fills in defaults and, once everything is known, resolves the version of
 // the chart. It needs the chart, but no cluster.
 func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
-	olds, err := decode(req.GetUrn(), "old inputs", req.GetOlds())
+	olds, news, err := decodeBoth(req.GetUrn(), req.GetOlds(), req.GetNews())
 	if err != nil {
 		return nil, err
 	}
-	news, err := decode(req.GetUrn(), "inputs", req.GetNews())
-	if err != nil {
-		return nil, err
-	}
-	response := &pulumirpc.CheckResponse{Inputs: req.GetNews()}
-	for _, key := range refused(news) {
-		response.Failures = append(response.Failures, &pulumirpc.CheckFailure{
-			Property: string(key), Reason: "not supported by the lab plugin; use the real pulumi-resource-kubernetes",
-		})
-	}
+	response := &pulumirpc.CheckResponse{Inputs: req.GetNews(), Failures: refusals(news)}
 	if len(response.Failures) > 0 {
 		return response, nil
 	}
@@ -49,6 +41,17 @@ func (p *Provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 		}
 	}
 	return p.checked(response, spec, news)
+}
+
+// refusals are the failures of the inputs that this plugin does not implement.
+func refusals(news resource.PropertyMap) []*pulumirpc.CheckFailure {
+	var failures []*pulumirpc.CheckFailure
+	for _, key := range refused(news) {
+		failures = append(failures, &pulumirpc.CheckFailure{
+			Property: string(key), Reason: "not supported by the lab plugin; use the real pulumi-resource-kubernetes",
+		})
+	}
+	return failures
 }
 
 func (p *Provider) checked(
@@ -77,11 +80,7 @@ func (p *Provider) setDefaults(news, olds resource.PropertyMap, resourceName str
 		news["name"] = resource.NewProperty(name)
 	}
 	if isEmpty(news["namespace"]) {
-		namespace := p.cluster.Namespace
-		if namespace == "" {
-			namespace = "default"
-		}
-		news["namespace"] = resource.NewProperty(namespace)
+		news["namespace"] = resource.NewProperty(cmp.Or(p.cluster.Namespace, "default"))
 	}
 	skip := rpc.Plain(news["skipAwait"])
 	if _, set := news["timeout"]; !set && (!skip.IsBool() || !skip.BoolValue()) {

@@ -44,14 +44,19 @@ func (p *Provider) install(ctx context.Context, s *Spec) error {
 	if made == nil {
 		return err
 	}
-	stored, found, lookupErr := lookup(config, s.Name)
-	if lookupErr != nil || !found {
-		return err // an atomic install removed it again
+	return s.recordFailed(config, err)
+}
+
+// recordFailed records a release whose install failed, if Helm kept it: an atomic install removes it.
+func (s *Spec) recordFailed(config *action.Configuration, cause error) error {
+	stored, found, err := lookup(config, s.Name)
+	if err != nil || !found {
+		return cause
 	}
-	if recordErr := s.record(stored); recordErr != nil {
-		return recordErr
+	if err := s.record(stored); err != nil {
+		return err
 	}
-	return &incompleteError{cause: err}
+	return &incompleteError{cause: cause}
 }
 
 // upgrade makes a new revision of the release and records it in s.
@@ -65,20 +70,10 @@ func (p *Provider) upgrade(ctx context.Context, old, s *Spec) error {
 	if err != nil {
 		return err
 	}
-	if s.Lint {
-		if err := lint(path, s); err != nil {
-			return err
-		}
+	if err := s.lint(path); err != nil {
+		return err
 	}
-	client.Namespace, client.Devel, client.Description = s.Namespace, s.Devel, s.Description
-	client.Wait, client.WaitForJobs = !s.SkipAwait, !s.SkipAwait && s.WaitForJobs
-	client.Timeout, client.Atomic, client.CleanupOnFail = s.limit(), s.Atomic, s.CleanupOnFail
-	client.DisableHooks, client.SubNotes, client.Force = s.DisableCRDHooks, s.RenderSubchartNotes, s.ForceUpdate
-	client.ResetValues, client.ReuseValues, client.Recreate = s.ResetValues, s.ReuseValues, s.RecreatePods
-	client.DisableOpenAPIValidation = s.DisableOpenapiValidation
-	if s.MaxHistory != nil {
-		client.MaxHistory = *s.MaxHistory
-	}
+	s.setUpgrade(client)
 	made, err := client.RunWithContext(ctx, s.Name, c, merge(s.Values, nil))
 	if err == nil {
 		return s.record(made)
@@ -92,7 +87,23 @@ func (p *Provider) upgrade(ctx context.Context, old, s *Spec) error {
 	return &incompleteError{cause: err}
 }
 
-func lint(path string, s *Spec) error {
+func (s *Spec) setUpgrade(client *action.Upgrade) {
+	client.Namespace, client.Devel, client.Description = s.Namespace, s.Devel, s.Description
+	client.Wait, client.WaitForJobs = !s.SkipAwait, !s.SkipAwait && s.WaitForJobs
+	client.Timeout, client.Atomic, client.CleanupOnFail = s.limit(), s.Atomic, s.CleanupOnFail
+	client.DisableHooks, client.SubNotes, client.Force = s.DisableCRDHooks, s.RenderSubchartNotes, s.ForceUpdate
+	client.ResetValues, client.ReuseValues, client.Recreate = s.ResetValues, s.ReuseValues, s.RecreatePods
+	client.DisableOpenAPIValidation = s.DisableOpenapiValidation
+	if s.MaxHistory != nil {
+		client.MaxHistory = *s.MaxHistory
+	}
+}
+
+// lint runs helm lint on the chart, where the program asks for it.
+func (s *Spec) lint(path string) error {
+	if !s.Lint {
+		return nil
+	}
 	result := action.NewLint().Run([]string{path}, s.Values)
 	if len(result.Errors) == 0 {
 		return nil

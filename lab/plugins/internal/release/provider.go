@@ -35,6 +35,15 @@ func decode(urn, what string, s *structpb.Struct) (resource.PropertyMap, error) 
 	return rpc.Decode(resource.URN(urn).Name()+" "+what, s)
 }
 
+// decodeBoth reads the state, or the old inputs, and the new inputs of a release.
+func decodeBoth(urn string, state, inputs *structpb.Struct) (olds, news resource.PropertyMap, err error) {
+	if olds, err = decode(urn, "state", state); err != nil {
+		return nil, nil, err
+	}
+	news, err = decode(urn, "inputs", inputs)
+	return olds, news, err
+}
+
 // where names a release in errors.
 func where(action, urn string, s *Spec) string {
 	return fmt.Sprintf("%s Helm release %q (resource %s)", action, s.id(), resource.URN(urn).Name())
@@ -77,11 +86,7 @@ func (p *Provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*p
 
 // Update upgrades the release, or does nothing in a preview.
 func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
-	state, err := decode(req.GetUrn(), "state", req.GetOlds())
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := decode(req.GetUrn(), "inputs", req.GetNews())
+	state, inputs, err := decodeBoth(req.GetUrn(), req.GetOlds(), req.GetNews())
 	if err != nil {
 		return nil, err
 	}

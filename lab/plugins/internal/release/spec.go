@@ -82,14 +82,24 @@ var unsupported = []resource.PropertyKey{"valueYamlFiles", "postrender", "verify
 func refused(props resource.PropertyMap) []resource.PropertyKey {
 	var found []resource.PropertyKey
 	for _, key := range unsupported {
-		v := rpc.Plain(props[key])
-		empty := v.IsNull() || (v.IsBool() && !v.BoolValue()) || (v.IsString() && v.StringValue() == "") ||
-			(v.IsArray() && len(v.ArrayValue()) == 0)
-		if !empty {
+		if isSet(rpc.Plain(props[key])) {
 			found = append(found, key)
 		}
 	}
 	return found
+}
+
+func isSet(v resource.PropertyValue) bool {
+	switch {
+	case v.IsBool():
+		return v.BoolValue()
+	case v.IsString():
+		return v.StringValue() != ""
+	case v.IsArray():
+		return len(v.ArrayValue()) > 0
+	default:
+		return !v.IsNull()
+	}
 }
 
 // parse reads inputs or a state. Unknown values count as absent, and within the chart values as null.
