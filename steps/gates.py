@@ -10,10 +10,12 @@ from steps.kube import Unanswered, condition, explain, is_true, open_kube, serve
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from steps.job import Job
     from steps.kube import Kube, Object
+
+_SHOWN = 4  # Nodes named in a message
 
 
 def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: str) -> str:
@@ -82,10 +84,16 @@ def nodes_ready(job: Job) -> str:
                 "`kubectl -n kube-system delete daemonset kube-proxy`",
             )
         nodes = {node["metadata"]["name"]: node for node in kube.items("/api/v1/nodes")}
-        return "; ".join(filter(None, (node_lacks(name, nodes.get(name)) for name in names)))
+        return first_few([lack for name in names if (lack := node_lacks(name, nodes.get(name)))])
 
     check = "`kubectl describe node` of the nodes named and the Cilium pods on them"
     return gate(job, "the Nodes to be Ready", check, lacks, f"ready: {' '.join(names)}")
+
+
+def first_few(lacks: Sequence[str]) -> str:
+    """Return the first of many sentences and how many more there are."""
+    more = len(lacks) - _SHOWN
+    return "; ".join([*lacks[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])
 
 
 def node_lacks(name: str, node: Object | None) -> str:

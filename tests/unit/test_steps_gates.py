@@ -126,6 +126,13 @@ def test_nodes_that_are_not_ready(api: ApiServer) -> None:
     ) in str(caught.value)
 
 
+def test_many_nodes_are_counted(api: ApiServer) -> None:
+    api.put("/api/v1/nodes", {"items": []})
+    with pytest.raises(StepError) as caught:
+        nodes_ready(bench(api, NODES="a b c d e f").job)
+    assert "c has not registered; d has not registered; and 2 more\ncheck:" in str(caught.value)
+
+
 def test_kube_proxy_is_refused_at_once(api: ApiServer) -> None:
     made = bench(api, NODES="cp1")
     api.put(KUBE_PROXY, daemonset())
