@@ -27,6 +27,9 @@ NODES = "LAB_REAL_NODES"
 PROGRAM = "program"
 """The cgroup of the engine and what it starts."""
 
+UP, PROVE, DESTROY = "from maintenance mode", "change and failure", "end"
+"""Sections of the report."""
+
 ANNOUNCERS = 2
 """Nodes that must be able to announce before one can be cut off."""
 
@@ -58,7 +61,7 @@ def up(layout: RealLayout) -> int:
     """Run the program from maintenance mode to an address that answers, and show it."""
     with site.exclusive(layout):
         made = prepare(layout)
-        record = Record(layout, say)
+        record = Record(layout, say, UP)
         run(made, "up", record)
         subject = examine(made)
         workload.apply(subject.cluster, len(subject.config.workers) or 1)
@@ -71,7 +74,7 @@ def prove(layout: RealLayout) -> int:
     """Show what a change, a cut-off node and the other traffic policy do; `up` ran before."""
     with site.exclusive(layout):
         made = prepare(layout)
-        record = Record(layout, say, resumed=True)
+        record = Record(layout, say, PROVE)
         subject = examine(made)
         if len(subject.config.announcing_nodes) < ANNOUNCERS:
             say(f"not proven: failover and traffic policies need {ANNOUNCERS} announcing nodes")
@@ -136,7 +139,7 @@ def examine(made: site.Site) -> Subject:
 def destroy(layout: RealLayout) -> int:
     """Run `pulumi destroy` as configured."""
     with site.exclusive(layout):
-        run(prepare(layout), "destroy", Record(layout, say, resumed=True))
+        run(prepare(layout), "destroy", Record(layout, say, DESTROY))
     return 0
 
 

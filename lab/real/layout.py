@@ -34,6 +34,11 @@ class RealLayout(Layout):
         return self.state / "report.json"
 
     @property
+    def tries(self) -> Path:
+        """Every question of the watching client while a node was cut off."""
+        return self.state / "failover.jsonl"
+
+    @property
     def run(self) -> Path:
         """What the engine's last run changed, and its seconds."""
         return self.state / "run.json"

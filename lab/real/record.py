@@ -23,19 +23,14 @@ class Record:
     Attributes:
         layout: Where the report lies.
         say: Prints a line.
-        resumed: Whether to add to the report that is there.
+        section: What is examined; a later run of it replaces its part of the report.
     """
 
     layout: RealLayout
     say: Callable[[str], None]
-    resumed: bool = False
+    section: str
     checks: list[dict[str, object]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.resumed and self.layout.evidence.exists():
-            before = json.loads(self.layout.evidence.read_text())
-            self.checks, self.seconds = before["checks"], before["seconds"]
 
     def take(self, checks: Iterable[Check], subject: Subject) -> None:
         """Examine claims one after the other."""
@@ -46,8 +41,9 @@ class Record:
             self._write()
 
     def ran(self, command: str, seconds: float) -> None:
-        """Note how long the engine's first run of a command took."""
-        self.seconds.setdefault(f"pulumi {command}", seconds)
+        """Note how long the engine's first run of a command in this section took."""
+        self.seconds.setdefault(f"{self.section}: pulumi {command}", seconds)
+        self._write()
 
     def finish(self, subject: Subject) -> int:
         """Print what was measured; return 1 if a claim did not hold, else 0."""
@@ -64,4 +60,6 @@ class Record:
         return 1 if failed else 0
 
     def _write(self) -> None:
-        replace(self.layout.evidence, json.dumps({"checks": self.checks, "seconds": self.seconds}, indent=2))
+        report = json.loads(self.layout.evidence.read_text()) if self.layout.evidence.exists() else {}
+        report[self.section] = {"checks": self.checks, "seconds": self.seconds}
+        replace(self.layout.evidence, json.dumps(report, indent=2))

@@ -16,7 +16,7 @@ NEEDS_REBOOT = "machine: {sysfs: {devices.system.cpu.cpu0.cpufreq.scaling_govern
 
 @dataclass(frozen=True)
 class Files:
-    """What a cluster is made of: machine configs by node, the administrator's talosconfig and a stranger's."""
+    """What a cluster is made of: machine configs by node, the administrator's talosconfig, a stranger's."""
 
     configs: dict[str, str]
     talosconfig: str
@@ -72,7 +72,9 @@ def maintenance(made: Play, parts: Files) -> None:
     made.note("maintenance: apply no config", talosctl.apply_in_maintenance(address, UNPARSABLE))
     for one in target.cluster.nodes:
         where = str(one.maintenance_address or one.address)
-        made.note(f"maintenance: apply ({one.role})", talosctl.apply_in_maintenance(where, parts.configs[one.name]))
+        made.note(
+            f"maintenance: apply ({one.role})", talosctl.apply_in_maintenance(where, parts.configs[one.name])
+        )
 
 
 def access_to(made: Play, parts: Files, index: int = 0) -> Access:
@@ -86,21 +88,21 @@ def configured(made: Play, parts: Files) -> None:
     """Nodes of the cluster before its etcd exists."""
     access, worker = access_to(made, parts), access_to(made, parts, 1)
     node = made.target.cluster.control_planes[0]
-    for one in (access, worker):
-        made.target.until(f"{one.name} is ours", authenticated(one, "version"), succeeded)
-    waiting = talosctl.get(access, "services", "etcd")
-    made.target.until("etcd waits", waiting, lambda answer: '"id": "etcd"' in answer.stdout)
+    made.target.until(f"{access.name} is ours", authenticated(access, "version"), succeeded)
+    status = talosctl.get(access, "machinestatus")
+    made.target.until("it waits for bootstrap", status, lambda answer: '"stage": "booting"' in answer.stdout)
     direct = insecure(node.model_copy(update={"maintenance_address": None}), "version")
     made.note("configured: insecure call", direct)
     stranger = Access(access.name, access.address, parts.stranger)
     made.note("configured: stranger's certificate", talosctl.get(stranger, "machinestatus"))
     made.note("configured: version", authenticated(access, "version"))
     made.note("configured: machinestatus", talosctl.get(access, "machinestatus"))
+    made.note("configured: etcd service", talosctl.get(access, "services", "etcd"))
     made.note("configured: no etcdmember", talosctl.get(access, "etcdmember"))
     made.note("configured: etcd members", talosctl.etcd_members(access))
     made.note("configured: kubeconfig", talosctl.kubeconfig(access))
-    made.note("configured: kubeconfig of a worker", talosctl.kubeconfig(worker))
-    made.note("configured: bootstrap of a worker", talosctl.bootstrap(worker))
+    # A worker gets its certificate from the control planes at the endpoint: a VIP exists after bootstrap.
+    made.note("configured: worker before bootstrap", authenticated(worker, "version"))
     made.note("configured: unknown resource", talosctl.get(access, "nosuchthing"))
     config = parts.configs[access.name]
     made.note("configured: same config again", talosctl.apply(access, config, "no-reboot"))
@@ -114,7 +116,9 @@ def bootstrapped(made: Play, parts: Files) -> None:
     access = access_to(made, parts)
     target = made.target
     # Talos answers FailedPrecondition until containerd for pods runs; the program's step waits the same way.
-    answer = target.until("bootstrap", talosctl.bootstrap(access), lambda a: "FailedPrecondition" not in a.stderr)
+    answer = target.until(
+        "bootstrap", talosctl.bootstrap(access), lambda a: "FailedPrecondition" not in a.stderr
+    )
     assert answer.code == 0, answer.stderr
     member = talosctl.get(access, "etcdmember")
     target.until("etcd is healthy", member, lambda answer: bool(answer.stdout.strip()))
@@ -124,10 +128,15 @@ def bootstrapped(made: Play, parts: Files) -> None:
     made.note("bootstrapped: etcd data", talosctl.list_directory(access, "/var/lib/etcd/member"))
     made.note("bootstrapped: etcd service", talosctl.get(access, "services", "etcd"))
     made.note("bootstrapped: etcd status", authenticated(access, "etcd", "status"))
+    worker = access_to(made, parts, 1)
+    target.until(f"{worker.name} is ours", authenticated(worker, "version"), succeeded)
+    made.note("bootstrapped: kubeconfig of a worker", talosctl.kubeconfig(worker))
+    made.note("bootstrapped: bootstrap of a worker", talosctl.bootstrap(worker))
     made.note("bootstrapped: nodename", talosctl.get(access, "nodename"))
     patch = ("patch", "machineconfig", "--mode=no-reboot", DataArg("--patch=@", "patch"))
     made.note(
-        "bootstrapped: change that needs a reboot", authenticated(access, *patch, secrets={"patch": NEEDS_REBOOT})
+        "bootstrapped: change that needs a reboot",
+        authenticated(access, *patch, secrets={"patch": NEEDS_REBOOT}),
     )
     status = talosctl.get(access, "machinestatus")
     target.until("running", status, lambda answer: '"stage": "running"' in answer.stdout)

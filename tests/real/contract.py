@@ -1,4 +1,4 @@
-"""The contract between the node simulator and real Talos: the same talosctl calls, in the same order, on both.
+"""The contract between the node simulator and real Talos: the same calls of talosctl in the same order.
 
 Of each call three things are kept: its exit code, the stable part of its message, and the shape of its JSON.
 """
@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from steps import talosctl
 from steps.talosctl import ANSWER, Access, DataArg, Invocation
 
 if TYPE_CHECKING:
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
 
     from model import Cluster, Node
 
-PATIENCE = 240.0
+PATIENCE = 120.0
 PAUSE = 0.5
+NO_ANSWER = 124
+"""Stands for the exit code of a call that had not ended within its limit."""
 
 Shape = Any
 """A JSON value with every scalar replaced by the name of its type."""
@@ -74,19 +75,25 @@ class Target:
                 word if isinstance(word, str) else f"{word.prefix}/dev/fd/{files[word.name]}"
                 for word in invocation.argv
             ]
-            done = subprocess.run(
-                [*self.prefix, str(self.tool), *argv],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                pass_fds=tuple(files.values()),
-                cwd="/",
-                timeout=invocation.limit,
-                check=False,
-            )
+            return self._run([*self.prefix, str(self.tool), *argv], tuple(files.values()), invocation.limit)
         finally:
             for fd in files.values():
                 os.close(fd)
+
+    def _run(self, argv: list[str], descriptors: tuple[int, ...], limit: float) -> Answer:
+        try:
+            done = subprocess.run(
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                pass_fds=descriptors,
+                cwd="/",
+                timeout=limit,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Answer(NO_ANSWER, "", "")
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def until(self, what: str, invocation: Invocation, accept: Callable[[Answer], bool]) -> Answer:
@@ -108,7 +115,14 @@ def succeeded(answer: Answer) -> bool:
 
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
 _DIFF = re.compile(r"(?s)(Config diff:\n).*")
+_REFUSED = re.compile(
+    r"connection error: desc = .*tls: certificate required.*"
+    r"|write tcp .*: broken pipe|read tcp .*: connection reset.*"
+)
+"""A client without a certificate learns of its refusal by whichever of its reads and writes comes first."""
+
 _NOISE = (
+    (_REFUSED, "REFUSED WITHOUT A CERTIFICATE"),
     (_ADDRESS, "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{16,}\b"), "HEX"),
     (re.compile(r"/dev/fd/\d+"), "FILE"),
@@ -118,7 +132,7 @@ _NOISE = (
 
 
 def stable(text: str) -> str:
-    """Return the part of a message that must be the same for every node: no address, name or number of a run."""
+    """Return the part of a message that must be the same for every node: no address, no name."""
     text = _DIFF.sub(r"\1", text.partition("\nUsage:")[0])
     for pattern, word in _NOISE:
         text = pattern.sub(word, text)
@@ -142,7 +156,9 @@ def merge(one: Shape, other: Shape) -> Shape:
     if one is None or one == other:
         return other
     if isinstance(one, dict) and isinstance(other, dict):
-        return {key: merge(one.get(key), other[key]) if key in other else one[key] for key in {**one, **other}}
+        return {
+            key: merge(one.get(key), other[key]) if key in other else one[key] for key in {**one, **other}
+        }
     if isinstance(one, list) and isinstance(other, list):
         return [merge(one[0], other[0])] if one and other else one or other
     return f"{one}|{other}"
@@ -163,7 +179,9 @@ def observe(invocation: Invocation, answer: Answer) -> Observation:
     if "--output=json" in invocation.argv and answer.stdout.strip():
         return Observation(answer.code, stable(answer.stderr), shape_of(list(objects(answer.stdout))))
     lines = answer.stdout.splitlines()
-    header = re.sub(r"\s{2,}", " ", lines[0]).strip() if lines and "--output=json" not in invocation.argv else ""
+    header = (
+        re.sub(r"\s{2,}", " ", lines[0]).strip() if lines and "--output=json" not in invocation.argv else ""
+    )
     if header.startswith("apiVersion"):
         header = "apiVersion"  # a kubeconfig: the rest is secret
     return Observation(answer.code, stable(answer.stderr), stable(header))
@@ -195,7 +213,9 @@ def insecure(node: Node, *words: str | DataArg, secrets: Mapping[str, str] | Non
     return Invocation(argv, f"ask {address}", ANSWER, secrets or {})
 
 
-def authenticated(access: Access, *words: str | DataArg, secrets: Mapping[str, str] | None = None) -> Invocation:
+def authenticated(
+    access: Access, *words: str | DataArg, secrets: Mapping[str, str] | None = None
+) -> Invocation:
     """Return a call with the administrator's certificate."""
     argv = (
         *words,

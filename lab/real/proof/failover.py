@@ -74,6 +74,7 @@ def checks(subject: Subject) -> Iterator[Check]:
     cut = time.time()
     subject.nodes.power_off(holder)
     output, _ = watching.communicate()
+    subject.cluster.layout.tries.write_text(output)
     tries = parse(output)
     yield steady_before(tries, cut)
     successor = settled_holder(subject)
