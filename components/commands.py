@@ -37,6 +37,7 @@ class Step:
         secrets: Secret data, by name.
         secret_output: Whether stdout is secret; then nothing is logged.
         delete: Name of the step that runs when the resource is deleted; only for steps that are meant to.
+        update: Name of the step that runs instead when an input changes; it gets the result of the last run.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Step:
     secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
     secret_output: bool = False
     delete: str | None = None
+    update: str | None = None
 
 
 def run_step(name: str, step: Step, opts: pulumi.ResourceOptions) -> local.Command:
@@ -60,10 +62,11 @@ def run_step(name: str, step: Step, opts: pulumi.ResourceOptions) -> local.Comma
         interpreter=list(INTERPRETER),
         create=step.name,
         delete=step.delete,
+        update=step.update,
         environment={**step.environment, "STEP_TIMEOUT": str(seconds)},
         stdin=_stdin(step.secrets),
         logging=local.Logging.NONE if step.secret_output else local.Logging.STDERR,
-        add_previous_output_in_env=False,
+        add_previous_output_in_env=step.update is not None,
         opts=pulumi.ResourceOptions.merge(own, opts),
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pulumi
+
 from components.base import Component, KubernetesArgs
 from components.commands import Step
 
 if TYPE_CHECKING:
-    import pulumi
-
     from model import Ingress
 
 BUILT_IN_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
@@ -30,7 +30,9 @@ class IngressService(Component):
         namespace = []
         if ingress.namespace not in BUILT_IN_NAMESPACES:
             namespace = [self.create("namespace", namespace_manifest(ingress))]
-        return self.create("service", service_manifest(ingress), namespace)
+        # Two Services never ask for one address: a renamed one goes before the new one comes.
+        alone = pulumi.ResourceOptions(delete_before_replace=True)
+        return self.create("service", service_manifest(ingress), namespace, alone)
 
     def _prove(self, args: KubernetesArgs, service: pulumi.CustomResource) -> None:
         assigned = self.run("address", address_assigned(args), [service])

@@ -122,15 +122,20 @@ class Cluster(Model):
         )
 
     @cached_property
-    def requested(self) -> tuple[Reservation, ...]:
-        """Every Service that has an address of its own, the ingress first."""
+    def ingress_reservation(self) -> Reservation | None:
+        """The Service of the ingress with its address; None where there is no ingress."""
         ingress = self.ingress
         if ingress.controller == "none" or ingress.address is None:
-            return self.load_balancer.reservations
-        own = Reservation.model_construct(
+            return None
+        return Reservation.model_construct(
             namespace=ingress.namespace, name=ingress.name, address=ingress.address
         )
-        return (own, *self.load_balancer.reservations)
+
+    @cached_property
+    def requested(self) -> tuple[Reservation, ...]:
+        """Every Service that has an address of its own, the ingress first."""
+        own = self.ingress_reservation
+        return (*([own] if own else []), *self.load_balancer.reservations)
 
     @cached_property
     def schedule_on_control_planes(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, PlainValidator
 
 from model.base import Model
-from model.types import Address4, ChartRepository, DnsLabel, Network4, Seconds
+from model.types import AcknowledgedWord, Address4, ChartRepository, DnsLabel, Network4, Seconds
 
 
 def parse_kube_proxy_replacement(value: object) -> bool | str:
@@ -123,6 +123,11 @@ class LoadBalancer(Model):
     verify_lease: bool = Field(
         default=True,
         description="Wait until a node holds the lease of each requested address.",
+    )
+
+    acknowledge: AcknowledgedWord | None = Field(
+        default=None,
+        description="The word that lets a refused change of pools take addresses from Services.",
     )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.talos.machine_config import KUBE_PRISM_PORT
+from components.talos.steps import IPAM_MODE
 from model.types import format_duration
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _replace(below: object, value: object) -> object:
 def program_values(cluster: Cluster) -> Values:
     """Return what the program decides; the user may extend it, but not contradict it (model/rules)."""
     return {
-        "ipam": {"mode": "kubernetes"},  # the chart's own default, 10.0.0.0/8, overlaps most LANs
+        "ipam": {"mode": IPAM_MODE},  # the chart's own default, 10.0.0.0/8, overlaps most LANs
         "kubeProxyReplacement": "true",
         "k8sServiceHost": "localhost",
         "k8sServicePort": KUBE_PRISM_PORT,

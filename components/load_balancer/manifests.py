@@ -101,8 +101,21 @@ def _reserved_pool(cluster: Cluster, reservation: Reservation) -> Manifest:
         "blocks": [_block(reservation.address, reservation.address)],
         "serviceSelector": {"matchLabels": labels},
     }
-    # Neither part has a dot, so no two Services share a pool's name, nor one of them the general pool's.
-    return _pool(cluster, f"{reservation.name}.{reservation.namespace}", spec)
+    return _pool(cluster, reserved_pool_name(reservation), spec)
+
+
+def reserved_pool_name(reservation: Reservation) -> str:
+    """Return the name of the pool of a requested address.
+
+    Neither part has a dot, so no two Services share a pool's name, nor one of them the general pool's.
+    """
+    return f"{reservation.name}.{reservation.namespace}"
+
+
+def ingress_pool_name(cluster: Cluster) -> str:
+    """Return the name of the ingress's pool; empty where there is none."""
+    own = cluster.ingress_reservation
+    return "" if own is None else reserved_pool_name(own)
 
 
 def _block(start: IPv4Address, stop: IPv4Address) -> dict[str, str]:

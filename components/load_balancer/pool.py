@@ -8,7 +8,7 @@ import pulumi
 
 from components.base import Component, KubernetesArgs
 from components.commands import Step, digest
-from components.load_balancer.manifests import l2_policy, pools
+from components.load_balancer.manifests import ingress_pool_name, l2_policy, pools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +28,26 @@ class LoadBalancerPool(Component):
 
     def _create_pools(self, args: KubernetesArgs) -> None:
         wanted = pools(args.cluster)
+        guard = self.run("addresses", addresses_kept(args, wanted))
         created: list[pulumi.CustomResource] = []
         for manifest in wanted:  # an address leaves the general pool, the first, before its own pool has it
-            suffix = f"pool-{manifest['metadata']['name']}"
-            created.append(self.create(suffix, manifest, created[:1], hold(args.cluster)))
+            suffix = self._suffix(args.cluster, manifest)
+            created.append(
+                self.create(suffix, manifest, [guard, *created[:1]], self._options(args.cluster, manifest))
+            )
         self.run("pool-valid", pools_valid(args, wanted), created)
+
+    def _options(self, cluster: Cluster, manifest: dict[str, Any]) -> pulumi.ResourceOptions:
+        old = pulumi.Alias(name=self.child_name(f"pool-{manifest['metadata']['name']}"))
+        # Two pools with one address are in conflict, so the one that leaves goes first.
+        alone = pulumi.ResourceOptions(delete_before_replace=True, aliases=[old])
+        return pulumi.ResourceOptions.merge(hold(cluster), alone)
+
+    @staticmethod
+    def _suffix(cluster: Cluster, manifest: dict[str, Any]) -> str:
+        """Return the name of the resource: the pool of the ingress keeps it when its Service is renamed."""
+        name = manifest["metadata"]["name"]
+        return "pool-ingress" if name == ingress_pool_name(cluster) else f"pool-{name}"
 
 
 def hold(cluster: Cluster) -> pulumi.ResourceOptions:
@@ -46,6 +61,38 @@ def hold(cluster: Cluster) -> pulumi.ResourceOptions:
         protect=cluster.talos.protect and owner == "pulumi",
         retain_on_delete=owner == "handover",
     )
+
+
+def addresses_kept(args: KubernetesArgs, wanted: Sequence[dict[str, Any]]) -> Step:
+    """Refuse to take an address away from a Service that holds it, unless the config acknowledges that."""
+    balancer = args.cluster.load_balancer
+    return Step(
+        name="addresses-kept",
+        timeout=args.cluster.timeouts.pool,
+        environment={
+            "POOLS": "\n".join(line for manifest in wanted for line in pool_lines(manifest)),
+            "REQUESTS": own_requests(args.cluster),
+            "ACKNOWLEDGE": balancer.acknowledge or "",
+        },
+        secrets=args.secrets,
+    )
+
+
+def pool_lines(manifest: dict[str, Any]) -> list[str]:
+    """Return a pool as lines that a person reads in a preview: `homelab: 10.0.50.201-10.0.50.207`."""
+    selector = manifest["spec"].get("serviceSelector")
+    labels = selector["matchLabels"] if selector else {}
+    owner = f" for {'/'.join(labels.values())}" if labels else ""
+    name = manifest["metadata"]["name"]
+    return [f"{name}: {block['start']}-{block['stop']}{owner}" for block in manifest["spec"]["blocks"]]
+
+
+def own_requests(cluster: Cluster) -> str:
+    """Return `namespace/name=address` of the Service that this program creates, or nothing."""
+    ingress = cluster.ingress
+    if ingress.controller in {"none", "external"} or ingress.address is None:
+        return ""
+    return f"{ingress.namespace}/{ingress.name}={ingress.address}"
 
 
 def pools_valid(args: KubernetesArgs, wanted: Sequence[dict[str, Any]]) -> Step:

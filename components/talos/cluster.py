@@ -50,9 +50,10 @@ class TalosCluster(Component):
     def __init__(self, name: str, args: TalosClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("homelab:talos:Cluster", name, None, opts)
         cluster = args.cluster
+        network = self.run("network", steps.network(cluster))
         secrets = self._generate_secrets(cluster) if args.secrets is None else args.secrets
         self.talosconfig = secret_stdout(self.run("talosconfig", steps.talosconfig(cluster, secrets)))
-        nodes = self._configure_nodes(cluster, secrets)
+        nodes = self._configure_nodes(cluster, secrets, network)
         control_planes = nodes[: len(cluster.control_planes)]
         self.kubeconfig = self._issue_kubeconfig(cluster, control_planes)
         self._start(cluster, control_planes, nodes)
@@ -61,14 +62,16 @@ class TalosCluster(Component):
     def _generate_secrets(self, cluster: Cluster) -> pulumi.Output[str]:
         return secret_stdout(self._run_once("secrets", steps.secrets(cluster), cluster))
 
-    def _configure_nodes(self, cluster: Cluster, secrets: pulumi.Input[str]) -> list[local.Command]:
+    def _configure_nodes(
+        self, cluster: Cluster, secrets: pulumi.Input[str], network: pulumi.Resource
+    ) -> list[local.Command]:
         """Return the step that configured each node, control planes first."""
         applied: list[local.Command] = []
         for node in (*cluster.control_planes, *cluster.workers):
             config = self.run(f"machine-config-{node.name}", steps.machine_config(cluster, node, secrets))
             step = steps.apply(cluster, node, secret_stdout(config), self.talosconfig)
             after = applied[-1:] if cluster.talos.apply_mode == "auto" else []
-            applied.append(self.run(f"apply-{node.name}", step, after))
+            applied.append(self.run(f"apply-{node.name}", step, [network, *after]))
             if cluster.talos.reset_on_destroy:
                 reset = steps.reset(cluster, node, self.talosconfig)
                 self.run(f"reset-{node.name}", reset, applied[-1:])

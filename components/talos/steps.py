@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from model import Cluster, Node
 
+IPAM_MODE = "kubernetes"
+"""Pod addresses come from each Node's range, which Kubernetes gives out; never changed on a live cluster."""
+
 OFFLINE = 120.0
 """Seconds for a step that only computes; many of them share the cores of a small workstation."""
 
@@ -21,6 +24,22 @@ OFFLINE = 120.0
 def addresses(nodes: Iterable[Node]) -> str:
     """Return `cp1=10.0.50.11 cp2=10.0.50.12`."""
     return " ".join(f"{node.name}={node.address}" for node in nodes)
+
+
+def network(cluster: Cluster) -> Step:
+    """Pin the ranges that a live cluster cannot change; a later change of them is refused."""
+    network = cluster.network
+    return Step(
+        name="network-pinned",
+        update="network-kept",
+        timeout=OFFLINE,
+        environment={
+            "POD_CIDR": str(network.pod_cidr),
+            "NODE_MASK": str(network.node_mask),
+            "SERVICE_CIDR": str(network.service_cidr),
+            "IPAM_MODE": IPAM_MODE,
+        },
+    )
 
 
 def secrets(cluster: Cluster) -> Step:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 COMMAND = "command:local:Command"
 NODES = ("cp1", "cp2", "cp3", "w1", "w2")
 TALOS = {
+    "homelab-network",
     *("homelab-secrets", "homelab-talosconfig", "homelab-kubeconfig"),
     *("homelab-bootstrap", "homelab-etcd", "homelab-api-ready", "homelab-talos-health"),
     *(f"homelab-{step}-{node}" for step in ("machine-config", "apply", "reset") for node in NODES),
 }
 CILIUM = {"cilium-release", "cilium-ready", "cilium-crds", "cilium-nodes"}
 GENERAL = "load-balancer-pool-homelab"
-RESERVED = "load-balancer-pool-ingress-nginx-controller.ingress-nginx"
-POOL = {GENERAL, RESERVED, "load-balancer-policy", "load-balancer-pool-valid"}
+RESERVED = "load-balancer-pool-ingress"
+GUARD = "load-balancer-addresses"
+POOL = {GUARD, GENERAL, RESERVED, "load-balancer-policy", "load-balancer-pool-valid"}
 INGRESS = {"ingress-namespace", "ingress-service", "ingress-address"}
 COMPONENTS = {
     "homelab": ("homelab:talos:Cluster", TALOS),
@@ -145,8 +147,8 @@ def test_steps_run_without_a_shell_and_without_anything_of_this_machine(graph: G
     for name, resource in commands(graph).items():
         inputs = resource.inputs
         assert inputs["interpreter"] == ["python3", "-I", "steps"], name
-        assert inputs["addPreviousOutputInEnv"] is False, name
-        assert not inputs.keys() & {"dir", "triggers", "update", "assetPaths", "archivePaths"}, name
+        assert inputs["addPreviousOutputInEnv"] is ("update" in inputs), name
+        assert not inputs.keys() & {"dir", "triggers", "assetPaths", "archivePaths"}, name
 
 
 def test_only_an_armed_reset_does_something_when_it_is_deleted(graph: Graph) -> None:
@@ -158,9 +160,15 @@ def test_only_an_armed_reset_does_something_when_it_is_deleted(graph: Graph) -> 
     assert found == {f"homelab-reset-{node}": "reset" for node in NODES}
 
 
+def test_only_the_pinned_network_judges_a_change_by_its_last_result(graph: Graph) -> None:
+    found = {name: r.inputs["update"] for name, r in commands(graph).items() if "update" in r.inputs}
+    assert found == {"homelab-network": "network-kept"}
+
+
 @pytest.mark.parametrize(
     ("name", "step"),
     [
+        ("homelab-network", "network-pinned"),
         ("homelab-secrets", "secrets"),
         ("homelab-talosconfig", "talosconfig"),
         ("homelab-machine-config-w1", "machine-config"),
@@ -174,6 +182,7 @@ def test_only_an_armed_reset_does_something_when_it_is_deleted(graph: Graph) -> 
         ("cilium-ready", "cilium-ready"),
         ("cilium-crds", "crds-established"),
         ("cilium-nodes", "nodes-ready"),
+        (GUARD, "addresses-kept"),
         ("load-balancer-pool-valid", "pool-valid"),
         ("ingress-address", "address-assigned"),
     ],
@@ -211,6 +220,25 @@ CONTROL_PLANES = "cp1=127.0.10.11 cp2=127.0.10.12 cp3=127.0.10.13"
             },
         ),
         ("homelab-reset-w2", {"CLUSTER_NAME": "homelab", "NODE": "w2", "ADDRESS": "127.0.10.22"}),
+        (
+            "homelab-network",
+            {
+                "POD_CIDR": "10.244.0.0/16",
+                "NODE_MASK": "24",
+                "SERVICE_CIDR": "10.96.0.0/12",
+                "IPAM_MODE": "kubernetes",
+            },
+        ),
+        (
+            GUARD,
+            {
+                "POOLS": "homelab: 10.0.50.201-10.0.50.207\n"
+                "ingress-nginx-controller.ingress-nginx: "
+                "10.0.50.200-10.0.50.200 for ingress-nginx/ingress-nginx-controller",
+                "REQUESTS": "ingress-nginx/ingress-nginx-controller=10.0.50.200",
+                "ACKNOWLEDGE": "",
+            },
+        ),
         ("homelab-bootstrap", {"CONTROL_PLANES": CONTROL_PLANES, "BOOTSTRAP_NODE": "cp1"}),
         ("homelab-etcd", {"CONTROL_PLANES": CONTROL_PLANES}),
         (
@@ -326,6 +354,7 @@ def test_secrets_travel_only_as_secret_stdin(graph: Graph) -> None:
         ("cilium-ready", {"kubeconfig": "stdout of homelab-kubeconfig"}),
         ("cilium-crds", {"kubeconfig": "stdout of homelab-kubeconfig"}),
         ("cilium-nodes", {"kubeconfig": "stdout of homelab-kubeconfig"}),
+        (GUARD, {"kubeconfig": "stdout of homelab-kubeconfig"}),
         ("load-balancer-pool-valid", {"kubeconfig": "stdout of homelab-kubeconfig"}),
         ("ingress-address", {"kubeconfig": "stdout of homelab-kubeconfig"}),
     ],
@@ -350,7 +379,7 @@ APPLIED = {f"homelab-apply-{node}" for node in NODES}
 @pytest.mark.parametrize(
     ("name", "before"),
     [
-        ("homelab-apply-w1", {"homelab-machine-config-w1", "homelab-talosconfig"}),
+        ("homelab-apply-w1", {"homelab-machine-config-w1", "homelab-talosconfig", "homelab-network"}),
         ("homelab-bootstrap", {f"homelab-apply-cp{number}" for number in (1, 2, 3)}),
         ("homelab-etcd", {"homelab-bootstrap"}),
         ("homelab-api-ready", {"homelab-etcd", "homelab-kubeconfig"}),
@@ -359,8 +388,9 @@ APPLIED = {f"homelab-apply-{node}" for node in NODES}
         ("cilium-ready", {"cilium-release"}),
         ("cilium-crds", {"cilium-ready"}),
         ("cilium-nodes", {"cilium-ready"}),
-        (GENERAL, CILIUM),
-        (RESERVED, {GENERAL}),
+        (GUARD, CILIUM),
+        (GENERAL, {GUARD}),
+        (RESERVED, {GENERAL, GUARD}),
         ("load-balancer-policy", CILIUM),
         ("load-balancer-pool-valid", {GENERAL, RESERVED}),
         ("ingress-namespace", POOL | CILIUM),
@@ -418,6 +448,15 @@ def test_pools_are_left_in_the_cluster_only_during_a_handover(
         assert graph[name].request.retainOnDelete is handover
         assert graph[name].request.protect is not handover
     assert graph["kubernetes"].inputs.get("upsertExistingObjects") == ("true" if handover else None)
+
+
+def test_two_owners_of_an_address_never_exist_together(run_main: Callable[..., Graph]) -> None:
+    """A renamed Service and its pool are deleted before the new ones are made, under the same resource."""
+    for name in ("ingress-nginx-controller", "another"):
+        graph = run_main({"ingress": {"name": name}})
+        first = {key for key, r in graph.resources.items() if r.request.deleteBeforeReplace}
+        assert first == {GENERAL, RESERVED, "ingress-service"}
+        assert graph[RESERVED].inputs["metadata"]["name"] == f"{name}.ingress-nginx"
 
 
 def test_secrets_and_bootstrap_never_run_again_because_an_input_changed(graph: Graph) -> None:
