@@ -1,1 +1,1 @@
-"""What a person runs beside `pulumi up`: verify, doctor, render. Nothing here changes a cluster."""
+"""What a person runs beside `pulumi up`: verify, doctor, owners, render. Nothing here changes a cluster."""

@@ -1,4 +1,4 @@
-"""`python -m ops verify|doctor|render`."""
+"""`python -m ops verify|doctor|owners|render`."""
 
 import sys
 

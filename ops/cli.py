@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops import doctor, render, sources, table, verify
+from ops import doctor, owners, render, sources, table, verify
 from ops.sources import CannotCheckError, Place
 from steps import run
 
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _verify(commands.add_parser("verify", help="does the cluster do what the config says", epilog=STATUSES))
     _doctor(commands.add_parser("doctor", help="what is wrong, and why", epilog=STATUSES))
+    _owners(commands.add_parser("owners", help="who applies pools and policy", epilog=STATUSES))
     _render(commands.add_parser("render", help="write the files that Flux applies", epilog=STATUSES))
     return top
 
@@ -95,6 +97,28 @@ def _run_doctor(options: argparse.Namespace) -> int:
     return _show(options, list(rows))
 
 
+def _owners(parser: argparse.ArgumentParser) -> None:
+    _where(parser)
+    parser.add_argument(
+        "--clear",
+        action="store_true",
+        help="print the commands that take away what a former owner still holds",
+    )
+    parser.set_defaults(run=_run_owners)
+
+
+def _run_owners(options: argparse.Namespace) -> int:
+    place = _place(options)
+    cluster = sources.cluster(place)
+    credentials = replace(sources.credentials(place, sources.run_pulumi), talosconfig="")
+    seen = verify.look(cluster, credentials, run.talosctl)
+    if not options.clear:
+        return _show(options, list(owners.rows(seen, cluster.load_balancer.owner)))
+    for command in owners.commands(seen, cluster.load_balancer.owner):
+        print(command)
+    return table.ALL_PASS
+
+
 def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stack", default="", help="the stack whose config is rendered")
     parser.add_argument(
@@ -104,19 +128,11 @@ def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", type=Path, metavar="FILE", help=f"where {render.POOL_FILE} is kept")
     parser.add_argument("--release", type=Path, metavar="FILE", help=f"where {render.RELEASE_FILE} is kept")
     parser.add_argument("--check", action="store_true", help="compare the files instead of writing them")
-    parser.add_argument(
-        "--relinquish",
-        action="store_true",
-        help="print pools and policy by name only: a field manager gives them up with it (docs/flux.md)",
-    )
     parser.set_defaults(run=_run_render, kubeconfig=None, talosconfig=None, json=False)
 
 
 def _run_render(options: argparse.Namespace) -> int:
     cluster = sources.cluster(_place(options))
-    if options.relinquish:
-        print(render.relinquished(cluster), end="")
-        return table.ALL_PASS
     files = [(path, text(cluster)) for path, text in _targets(options)]
     if options.check:
         return _show(options, [render.compare(path, text) for path, text in files])

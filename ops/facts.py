@@ -53,6 +53,18 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldEntry:
+    """An entry of `metadata.managedFields` that is not about the status.
+
+    Attributes:
+        index: Its place in the list.
+    """
+
+    index: int
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """An inclusive range of addresses of a pool."""
 
@@ -71,7 +83,7 @@ class Pool:
     Attributes:
         lacks: Why Cilium cannot use it, or empty.
         available: Free addresses by Cilium's own count, None if it has not counted.
-        managers: Field managers that hold a part of its `spec`.
+        fields: Who holds fields of it.
     """
 
     name: str
@@ -80,7 +92,7 @@ class Pool:
     disabled: bool = False
     lacks: str = ""
     available: int | None = None
-    managers: tuple[str, ...] = ()
+    fields: tuple[FieldEntry, ...] = ()
 
     def holds(self, address: IPv4Address) -> bool:
         """Tell whether the address lies in one of its blocks."""
@@ -94,7 +106,7 @@ class Policy:
     Attributes:
         interfaces: Regular expressions; empty means every device of the agent.
         faults: What Cilium's conditions say is wrong with it.
-        managers: Field managers that hold a part of its `spec`.
+        fields: Who holds fields of it.
     """
 
     name: str
@@ -103,7 +115,7 @@ class Policy:
     services: Selector = Selector()
     load_balancer_ips: bool = True
     faults: tuple[str, ...] = ()
-    managers: tuple[str, ...] = ()
+    fields: tuple[FieldEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import TYPE_CHECKING
 
+from ops.facts import Pool
 from ops.table import Row, failed, passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.facts import Policy, Pool, Seen
+    from ops.facts import FieldEntry, Policy, Seen
 
 FLUX, PULUMI = "kustomize-controller", "pulumi-kubernetes"
 """Field managers; Pulumi's may have a suffix."""
@@ -17,21 +20,54 @@ FLUX, PULUMI = "kustomize-controller", "pulumi-kubernetes"
 
 def rows(seen: Seen, owner: str) -> Iterator[Row]:
     """Yield whether the objects have the owner that the config names, and no other."""
-    items: list[Pool | Policy] = [*seen.pools, *seen.policies]
-    for item in items:
+    for item in _items(seen):
         check = f"owner of {type(item).__name__.lower()} {item.name}"
-        strangers = [name for name in item.managers if not _is_expected(name, owner)]
-        if strangers:
+        found = _names(former(item, owner))
+        if found:
             yield failed(
                 check,
-                f"loadBalancer.owner is {owner}, but {', '.join(strangers)} holds fields of it",
-                "one of them gives it up: docs/flux.md, clearing the former owner",
+                f"loadBalancer.owner is {owner}, but {found} holds fields of it",
+                "`python -m ops owners --clear` prints how it gives them up (docs/flux.md)",
             )
         else:
-            yield passed(check, ", ".join(item.managers) or "nobody has applied it")
+            yield passed(check, _names(item.fields) or "nobody has applied it")
 
 
-def _is_expected(manager: str, owner: str) -> bool:
-    """Tell whether a manager may hold fields of an object with this owner; unknown ones are left alone."""
-    of_flux, of_pulumi = manager == FLUX, manager.startswith(PULUMI)
-    return not {"pulumi": of_flux, "flux": of_pulumi}.get(owner, False)
+def commands(seen: Seen, owner: str) -> Iterator[str]:
+    """Yield a shell command per object that has a former owner; it takes only that one's entries away.
+
+    The values stay. Without this, what the new owner removes or changes later would still be held by the
+    former one: a removed field would stay, a changed one be a conflict.
+    """
+    for item in _items(seen):
+        steps = [step for entry in reversed(former(item, owner)) for step in _removal(entry)]
+        if steps:
+            kind = "ciliumloadbalancerippools" if isinstance(item, Pool) else "ciliuml2announcementpolicies"
+            target = ["kubectl", "patch", f"{kind}.cilium.io", item.name, "--type=json"]
+            yield shlex.join([*target, f"--patch={json.dumps(steps)}"])
+
+
+def former(item: Pool | Policy, owner: str) -> list[FieldEntry]:
+    """Return the entries of the other owner; those of anybody else are left alone."""
+    return [entry for entry in item.fields if _is_former(entry.manager, owner)]
+
+
+def _removal(entry: FieldEntry) -> list[dict[str, str]]:
+    """Return the steps of a JSON patch that removes an entry, if it still is that manager's."""
+    path = f"/metadata/managedFields/{entry.index}"
+    return [
+        {"op": "test", "path": f"{path}/manager", "value": entry.manager},
+        {"op": "remove", "path": path},
+    ]
+
+
+def _items(seen: Seen) -> list[Pool | Policy]:
+    return [*seen.pools, *seen.policies]
+
+
+def _names(entries: list[FieldEntry] | tuple[FieldEntry, ...]) -> str:
+    return ", ".join(sorted({entry.manager for entry in entries}))
+
+
+def _is_former(manager: str, owner: str) -> bool:
+    return {"pulumi": manager == FLUX, "flux": manager.startswith(PULUMI)}.get(owner, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from ops.facts import Block, Lease, Link, Node, Policy, Pool, Port, Requirement, Selector, Service
+from ops.facts import Block, FieldEntry, Lease, Link, Node, Policy, Pool, Port, Requirement, Selector, Service
 from steps.balancer import addresses, lease_lacks, pool_lacks
 from steps.kube import condition, is_true
 
@@ -58,7 +58,7 @@ def pool(item: Object) -> Pool:
         disabled=bool(spec.get("disabled")),
         lacks=pool_lacks(name, item),
         available=_number(counted.get("message", "")) if counted else None,
-        managers=managers(item),
+        fields=field_entries(item),
     )
 
 
@@ -88,14 +88,16 @@ def policy(item: Object) -> Policy:
         services=selector(spec.get("serviceSelector")),
         load_balancer_ips=bool(spec.get("loadBalancerIPs")),
         faults=tuple(f"{found['type']}: {found.get('message', '')}" for found in bad),
-        managers=managers(item),
+        fields=field_entries(item),
     )
 
 
-def managers(item: Object) -> tuple[str, ...]:
-    """Return the field managers that hold a part of an object's `spec`, by name."""
-    entries = item["metadata"].get("managedFields") or ()
-    return tuple(sorted({entry["manager"] for entry in entries if "f:spec" in entry.get("fieldsV1", {})}))
+def field_entries(item: Object) -> tuple[FieldEntry, ...]:
+    """Return who holds fields of an object, its status aside."""
+    entries = enumerate(item["metadata"].get("managedFields") or ())
+    return tuple(
+        FieldEntry(index, entry["manager"]) for index, entry in entries if not entry.get("subresource")
+    )
 
 
 def service(item: Object, slices: Sequence[Object]) -> Service:

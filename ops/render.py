@@ -35,18 +35,6 @@ def pool_file(cluster: Cluster) -> str:
     return HEADER + documents(manifests(cluster))
 
 
-def relinquished(cluster: Cluster) -> str:
-    """Return pools and policy by name only.
-
-    Applied on the server's side as some field manager, this makes that manager give up all its fields; those
-    that another one holds too stay as they are.
-    """
-    return documents(
-        {"apiVersion": m["apiVersion"], "kind": m["kind"], "metadata": {"name": m["metadata"]["name"]}}
-        for m in manifests(cluster)
-    )
-
-
 def documents(manifests: Iterable[Manifest]) -> str:
     """Return manifests as one YAML stream, keys in their order, no aliases."""
     return "---\n" + yaml.dump_all(list(manifests), Dumper=_Dumper, sort_keys=False, width=110)

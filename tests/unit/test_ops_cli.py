@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ops import cli, doctor, verify
+from ops.facts import FieldEntry, Pool, Seen
+from ops.sources import Credentials
 from ops.table import Row, failed, passed
 
 if TYPE_CHECKING:
@@ -84,9 +86,22 @@ def test_render_writes_only_what_is_named(tmp_path: Path) -> None:
     assert "kind: HelmRelease" in release.read_text()
 
 
-def test_render_prints_what_gives_fields_up(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["render", *LAB, "--relinquish"]) == 0
-    assert "spec" not in capsys.readouterr().out
+def test_owners(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    seen = Seen(pools=(Pool("a", (), fields=(FieldEntry(0, "kustomize-controller"),)),))
+    given = []
+
+    def look(_cluster: object, credentials: Credentials, _runner: object) -> Seen:
+        given.append(credentials)
+        return seen
+
+    monkeypatch.setattr(verify, "look", look)
+    talosconfig = tmp_path / "talosconfig"
+    talosconfig.write_text("unused")
+    assert cli.main(["owners", *LAB, "--talosconfig", str(talosconfig)]) == 1
+    assert "loadBalancer.owner is pulumi, but kustomize-controller holds" in capsys.readouterr().out
+    assert cli.main(["owners", *LAB, "--clear"]) == 0
+    assert capsys.readouterr().out.startswith("kubectl patch ciliumloadbalancerippools.cilium.io a ")
+    assert given == [Credentials(), Credentials()]  # nodes have nothing to say about it
 
 
 def test_help_names_the_statuses(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 import pytest
 
 from ops import reading
-from ops.facts import Block, Lease, Link, Port, Requirement, Selector
+from ops.facts import Block, FieldEntry, Lease, Link, Port, Requirement, Selector
 from tests.unit.ops_objects import (
     RENEWED,
     SOON_AFTER,
@@ -81,13 +81,14 @@ def test_what_is_not_ipv4_is_left_out(entry: dict[str, str]) -> None:
 def test_a_pool() -> None:
     item = pool("a", {"cidr": "10.0.50.200/29"}, {"cidr": "fd00::/64"}, allowFirstLastIPs="No", disabled=True)
     item["metadata"]["managedFields"] = [
-        {"manager": "kustomize-controller", "fieldsV1": {"f:spec": {}}},
-        {"manager": "cilium-operator", "fieldsV1": {"f:status": {}}},
+        {"manager": "kustomize-controller"},
+        {"manager": "cilium-operator", "subresource": "status"},
+        {"manager": "kubectl"},
     ]
     found = reading.pool(item)
     assert found.blocks == (Block(IPv4Address("10.0.50.201"), IPv4Address("10.0.50.206")),)
     assert (found.disabled, found.lacks, found.available) == (True, "", 7)
-    assert found.managers == ("kustomize-controller",)
+    assert found.fields == (FieldEntry(0, "kustomize-controller"), FieldEntry(2, "kubectl"))
     assert found.holds(IPv4Address("10.0.50.206"))
     assert not found.holds(IPv4Address("10.0.50.207"))
 

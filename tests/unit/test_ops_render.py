@@ -82,16 +82,6 @@ def test_the_file_holds_exactly_what_the_program_creates(
     assert text == EXPECTED
 
 
-def test_what_gives_fields_up_has_names_only(make_cluster: Callable[..., Cluster]) -> None:
-    found = list(yaml.safe_load_all(render.relinquished(make_cluster({}))))
-    assert [set(item) for item in found] == [{"apiVersion", "kind", "metadata"}] * 3
-    assert [item["metadata"] for item in found] == [
-        {"name": "homelab"},
-        {"name": "ingress-nginx-controller.ingress-nginx"},
-        {"name": "homelab"},
-    ]
-
-
 def release(cluster: Cluster) -> tuple[dict[str, Any], dict[str, Any]]:
     source, helm_release = yaml.safe_load_all(render.release_file(cluster))
     return source, helm_release
