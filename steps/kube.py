@@ -1,4 +1,4 @@
-"""A small read-only client of the Kubernetes API."""
+"""A small client of the Kubernetes API: it reads, and deletes where a step is meant to."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ class Kube:
         found: list[Object] = self.get(path).get("items") or []
         return found
 
-    def ask(self, path: str) -> Answer:
-        """Return the answer to one GET request over a connection of its own.
+    def ask(self, path: str, method: str = "GET") -> Answer:
+        """Return the answer to one request over a connection of its own.
 
         Raises:
             Unanswered: no answer.
         """
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=PATIENCE, context=self.context)
         try:
-            connection.request("GET", path, headers={"Accept": "application/json", **self.headers})
+            connection.request(method, path, headers={"Accept": "application/json", **self.headers})
             response = connection.getresponse()
             body = response.read().decode("utf-8", "replace")
             return Answer(response.status, body, response.getheader("Date") or "")

@@ -8,15 +8,16 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.base import Component, KubernetesArgs
+from components.cilium.repair import repair_hook
 from components.cilium.values import helm_values
 from components.commands import Step
 from components.talos.steps import config_digest
 
 if TYPE_CHECKING:
-    from model import Cluster
     from model.kubernetes import Chart
 
 NAMESPACE = "kube-system"
+RELEASE = "cilium"
 CRDS = ("ciliumloadbalancerippools.cilium.io", "ciliuml2announcementpolicies.cilium.io")
 """Definitions that the running operator registers; the chart has none."""
 
@@ -26,26 +27,29 @@ class Cilium(Component):
 
     def __init__(self, name: str, args: KubernetesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("homelab:cilium:Cilium", name, None, opts)
-        release = self._release(args.cluster)
+        release = self._release(args)
         revision = release.status.revision.apply(str)
         ready = self.run("ready", rolled_out(args, revision), [release])
         self.run("crds", crds_established(args), [ready])
         self.run("nodes", nodes_ready(args), [ready])
         self.register_outputs({"version": args.cluster.versions.cilium})
 
-    def _release(self, cluster: Cluster) -> Any:  # noqa: ANN401 - the generated SDK is not type-checked
+    def _release(self, args: KubernetesArgs) -> Any:  # noqa: ANN401 - the generated SDK is not type-checked
+        cluster = args.cluster
+        values = helm_values(cluster)
         seconds = round(cluster.timeouts.cilium)
         limit = f"{seconds}s"
         own = pulumi.ResourceOptions(
             protect=cluster.talos.protect,
             custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit, delete=limit),
+            hooks=repair_hook(self.child_name("release-repair"), args, NAMESPACE, RELEASE, values),
         )
         return k8s.helm.v3.Release(
             self.child_name("release"),
-            name="cilium",
+            name=RELEASE,
             namespace=NAMESPACE,
             version=cluster.versions.cilium,
-            values=helm_values(cluster),
+            values=values,
             timeout=seconds,
             skip_await=True,  # the gates wait, and say for what
             **chart_source(cluster.cilium.chart),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,8 @@ def command() -> Iterator[list[str]]:
             subprocess.run([*start, "down"], cwd=ROOT, check=True, capture_output=True, timeout=LIMIT)
 
 
-def _kill_when(command: list[str], pattern: str) -> str:
-    """Run `up` until a line matches, then SIGKILL the program, the engine and every step."""
+def _kill_when(command: list[str], pattern: str, delay: float) -> str:
+    """Run `up` until seconds after a line that matches, then SIGKILL program, engine and every step."""
     process = subprocess.Popen(
         [*command, "up"],
         cwd=ROOT,
@@ -52,6 +53,7 @@ def _kill_when(command: list[str], pattern: str) -> str:
     for line in process.stdout:
         said.append(line)
         if re.search(pattern, line):
+            time.sleep(delay)
             os.killpg(process.pid, signal.SIGKILL)
             break
     process.stdout.close()
@@ -60,17 +62,24 @@ def _kill_when(command: list[str], pattern: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "pattern",
+    ("pattern", "delay"),
     [
-        pytest.param(r"\+ +command:local:Command .*-apply-\S+ creating", id="while nodes are configured"),
-        pytest.param(r"\+ +command:local:Command .*-etcd creating", id="after bootstrap"),
-        pytest.param(r"\+ +kubernetes:helm.sh/v3:Release .* creating", id="while Cilium is released"),
-        pytest.param(r"\+ +kubernetes:cilium.io/v2:CiliumLoadBalancerIPPool .* creating", id="at the pools"),
+        pytest.param(
+            r"\+ +command:local:Command .*-apply-\S+ creating", 0.0, id="while nodes are configured"
+        ),
+        pytest.param(r"\+ +command:local:Command .*-etcd creating", 0.0, id="after bootstrap"),
+        pytest.param(r"\+ +kubernetes:helm.sh/v3:Release .* creating", 0.0, id="before Cilium is released"),
+        pytest.param(
+            r"\+ +kubernetes:helm.sh/v3:Release .* creating", 0.5, id="while Helm writes the release"
+        ),
+        pytest.param(
+            r"\+ +kubernetes:cilium.io/v2:CiliumLoadBalancerIPPool .* creating", 0.0, id="at the pools"
+        ),
     ],
 )
-def test_up_after_a_kill_converges(command: list[str], pattern: str) -> None:
+def test_up_after_a_kill_converges(command: list[str], pattern: str, delay: float) -> None:
     """Everything is killed without warning; the same command then ends with all checks passed."""
-    _kill_when(command, pattern)
+    _kill_when(command, pattern, delay)
     again = subprocess.run(
         [*command, "up"], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False
     )
