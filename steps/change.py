@@ -38,6 +38,8 @@ def change(job: Job, peer: Peer, cluster: Talosconfig) -> None:
     mode = _MODES.get(job.text("APPLY_MODE"))
     if mode is None:
         raise StepError(f"APPLY_MODE must be no-reboot, staged or auto, not {job.text('APPLY_MODE')!r}")
+    if mode != "no-reboot":  # that mode is refused by Talos itself
+        job.wait(f"{peer.name} to say its role", _node_check(peer), lambda: keep_role(job, peer, cluster))
     result = send(job, peer, "staged" if mode == "staged" else "no-reboot")
     if not result.ok:
         needs = f"{peer.name}: this change needs a reboot: {', '.join(changed_fields(result.stderr))}"
@@ -53,6 +55,22 @@ def change(job: Job, peer: Peer, cluster: Talosconfig) -> None:
     elif mode == "staged":
         job.say(f"{peer.name}: the change waits for the node's next reboot")
     job.wait(f"{peer.name} to work with its configuration", _node_check(peer), lambda: working(job, peer))
+
+
+def keep_role(job: Job, peer: Peer, cluster: Talosconfig) -> Done[None] | Pending:
+    """Refuse to make a worker of a control plane, or the reverse: after its reboot the node would be lost."""
+    result = job.call(talosctl.get(job.access(peer), "machinetype"))
+    if not result.ok:
+        return Pending(words(result))
+    wanted = "controlplane" if peer.address in cluster.nodes else "worker"
+    for item in json_stream(result.stdout):
+        found = item.get("spec")
+        if found != wanted:
+            raise StepError(
+                f"the machine at {peer.address} is a {found} and cannot become a {wanted} in place",
+                f"that {peer.address} is the address of {peer.name}; to change a node's role, reset it first",
+            )
+    return Done(None)
 
 
 def send(job: Job, peer: Peer, mode: ApplyMode) -> Result:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 3.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 2.0
 GROWTH = 1.2
 REMINDER = 8.0  # seconds after which an unchanged answer is said again; with the pause, about every 10
 

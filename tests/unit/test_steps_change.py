@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,8 @@ from tests.unit.test_steps_apply import ENVIRONMENT, OWN
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from steps.run import Result
+
 CP1, CP2, CP3, W1 = OWN, "10.0.50.12", "10.0.50.13", "10.0.50.21"
 DIRECT = ok(stderr="Applied configuration without a reboot\n")
 REBOOT = ok(stderr=f"Applied configuration with a reboot: {IMMEDIATE}")
@@ -31,10 +34,16 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def role(name: str) -> Result:
+    return ok(json.dumps({"metadata": {"id": "machine-type"}, "spec": name}))
+
+
 def bench(mode: str, **changes: str) -> Bench:
     made = Bench({**ENVIRONMENT, "APPLY_MODE": mode, **changes})
     made.looks.at(made.environment["ADDRESS"], State.OURS)
     made.talos.on("get machinestatus", stage("running", "first boot"))
+    made.talos.on("get machinetype", role("controlplane"))
+    made.talos.on("get machinetype", role("worker"), node=W1)
     made.talos.on("get etcdmember", MEMBER)
     made.talos.on("etcd members", members("aa", "bb", "cc"))
     return made
@@ -49,7 +58,8 @@ def test_a_live_change_needs_neither_lock_nor_etcd(mode: str, temporary: Path) -
     made = bench(mode)
     made.talos.on("apply-config", DIRECT)
     assert apply(made.job) == "cp1 configured"
-    assert [call.verb for call in made.talos.calls] == ["apply-config", "get machinestatus"]
+    verbs = [call.verb for call in made.talos.calls if call.verb != "get machinetype"]
+    assert verbs == ["apply-config", "get machinestatus"]
     assert modes(made) == ["--mode=no-reboot"]
     assert list(temporary.iterdir()) == []
 
@@ -73,6 +83,19 @@ def test_a_staged_change_waits() -> None:
     assert apply(made.job) == "cp1 configured"
     assert modes(made) == ["--mode=staged"]
     assert "cp1: the change waits for the node's next reboot" in made.said
+
+
+@pytest.mark.parametrize("mode", ["auto", "staged"])
+def test_a_node_keeps_its_role(mode: str) -> None:
+    made = bench(mode)
+    made.talos.on("get machinetype", failed(UNAVAILABLE), role("worker"))
+    with pytest.raises(StepError) as caught:
+        apply(made.job)
+    assert str(caught.value) == (
+        "the machine at 10.0.50.11 is a worker and cannot become a controlplane in place\n"
+        "check: that 10.0.50.11 is the address of cp1; to change a node's role, reset it first"
+    )
+    assert modes(made) == []
 
 
 def test_a_refused_change() -> None:

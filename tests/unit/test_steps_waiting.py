@@ -27,23 +27,22 @@ def test_returns_the_value_without_a_word_when_it_is_there_at_once() -> None:
 
 def test_says_a_changed_answer_at_once_and_an_equal_one_every_ten_seconds() -> None:
     clock, said = FakeClock(), list[str]()
-    wait(
-        Goal("the node", 60, ""), answers("silent", "silent", "booting", *["booting"] * 8), clock, said.append
-    )
+    probe = answers("silent", "silent", *["booting"] * 13)
+    wait(Goal("the node", 60, ""), probe, clock, said.append)
     assert said == [
         "waiting for the node (0 of 60 s): silent",
-        "waiting for the node (2 of 60 s): booting",
-        "waiting for the node (13 of 60 s): booting",
-        "waiting for the node (22 of 60 s): booting",
+        "waiting for the node (1 of 60 s): booting",
+        "waiting for the node (10 of 60 s): booting",
+        "waiting for the node (18 of 60 s): booting",
     ]
 
 
-def test_pauses_grow_from_one_second_to_three() -> None:
+def test_pauses_grow_from_half_a_second_to_two() -> None:
     clock = FakeClock()
     wait(Goal("the node", 600, ""), answers(*["silent"] * 12), clock, lambda _: None)
-    assert clock.pauses[0] == 1.0
+    assert clock.pauses[0] == 0.5
     assert clock.pauses == sorted(clock.pauses)
-    assert clock.pauses[-1] == 3.0
+    assert clock.pauses[-1] == 2.0
 
 
 def test_ends_with_the_last_answer_and_the_advice() -> None:
