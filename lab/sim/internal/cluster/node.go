@@ -50,6 +50,8 @@ type Node struct {
 	cluster *Cluster
 	config  atomic.Pointer[nodeconfig.Node]
 	etcd    *etcd.Member
+	// published is the list of members the node shows; only the cluster's loop uses it.
+	published string
 
 	mu        sync.Mutex
 	kubelet   bool // the kubelet service is up

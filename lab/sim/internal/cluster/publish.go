@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cosi-project/runtime/pkg/resource"
@@ -44,9 +46,10 @@ func (c *Cluster) publishMembers(ctx context.Context) {
 	nodes := c.Nodes()
 
 	members := c.discover(nodes)
+	present := fingerprint(members)
 
 	for _, node := range nodes {
-		if !node.Config().Provider.Cluster().Discovery().Enabled() {
+		if !node.Config().Provider.Cluster().Discovery().Enabled() || node.published == present {
 			continue
 		}
 
@@ -57,15 +60,31 @@ func (c *Cluster) publishMembers(ctx context.Context) {
 
 		if err := node.Resources.Replace(ctx, &cluster.Member{}, copies...); err != nil {
 			node.Log("publish members: %v", err)
+
+			continue
 		}
+
+		node.published = present
 	}
+}
+
+// fingerprint changes when a member comes, goes or changes.
+func fingerprint(members []*cluster.Member) string {
+	var text strings.Builder
+
+	for _, member := range members {
+		spec := member.TypedSpec()
+		fmt.Fprintln(&text, spec.Hostname, spec.NodeID, spec.MachineType, spec.OperatingSystem, spec.Addresses)
+	}
+
+	return text.String()
 }
 
 // discoveryLifetime is how long discovery remembers a node that went away.
 const discoveryLifetime = 30 * time.Minute
 
 // discover lists the members that are up and those that left a short while ago, by host name.
-func (c *Cluster) discover(nodes []*Node) []resource.Resource {
+func (c *Cluster) discover(nodes []*Node) []*cluster.Member {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -75,7 +94,7 @@ func (c *Cluster) discover(nodes []*Node) []resource.Resource {
 		}
 	}
 
-	var members []resource.Resource
+	var members []*cluster.Member
 
 	for _, name := range slices.Sorted(maps.Keys(c.seen)) {
 		if time.Since(c.seen[name].at) > discoveryLifetime {

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cosi-project/runtime/pkg/resource"
+	clusterres "github.com/siderolabs/talos/pkg/machinery/resources/cluster"
 
 	"example.invalid/lab/sim/internal/controlplane"
 	"example.invalid/lab/sim/internal/kubelet"
@@ -100,7 +100,7 @@ type Cluster struct {
 
 // sighting is a member as discovery last saw it.
 type sighting struct {
-	member resource.Resource
+	member *clusterres.Member
 	at     time.Time
 }
 
