@@ -73,6 +73,9 @@ def _plug_in(station: Station) -> None:
     card = ("peer", "name", "eth0", "address", station.mac, "netns", name)
     ip("-n", LAN, "link", "add", station.port, "type", "veth", *card)
     ip("-n", LAN, "link", "set", station.port, "master", BRIDGE, "up")
+    # A card drops frames for other addresses, a veth shows them to eBPF programs: without this, what clients
+    # send to a node that was cut off is flooded to the others, and Cilium there answers in its place.
+    ip("-n", LAN, "link", "set", station.port, "type", "bridge_slave", "flood", "off")
     ip("-n", name, "addr", "add", f"{station.address}/{inventory.PREFIX}", "dev", "eth0")
     ip("-n", name, "link", "set", "eth0", "up")
     ip("-n", name, "route", "add", "default", "via", inventory.GATEWAY)
