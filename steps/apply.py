@@ -14,6 +14,8 @@ from steps.job import Job, Peer
 from steps.sight import Sight, State
 from steps.waiting import Done, Pending
 
+_FIRST_QUESTION, _LAST_QUESTION = 2.0, 10.0  # seconds between questions to a node that installs itself
+
 
 class Move(Enum):
     """What may be done to a node after looking at it."""
@@ -136,21 +138,51 @@ def _install(job: Job, node: Node, address: str) -> Done[Move] | Pending:
 
 def _come_up(job: Job, node: Node) -> None:
     """Wait until the node has installed itself and answers as ours at its own address."""
-    gone = False
+    what = f"{node.peer.name} to install, reboot and answer as configured"
+    job.wait(what, node.check, _Arrival(job, node).probe)
 
-    def probe() -> Done[str] | Pending:
-        nonlocal gone
-        decision = node.judge(job)
+
+class _Arrival:
+    """Follows a node from its first configuration to its work.
+
+    Looking is cheap, asking a node of ours for its stage is not: fifty nodes that install for minutes would
+    keep a small workstation busy. So a node is asked as soon as it appears, then after 2, 4, 8, 10 s.
+    """
+
+    def __init__(self, job: Job, node: Node) -> None:
+        self._job, self._node = job, node
+        self._gone = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Ask at once, when the node appears again."""
+        self._next, self._pause = 0.0, _FIRST_QUESTION
+        self._answer = Pending("")
+
+    def probe(self) -> Done[str] | Pending:
+        """Look at the node; ask it if it is ours."""
+        decision = self._node.judge(self._job)
         if decision.move is Move.CHANGE:
-            return working(job, node.peer)
+            return self._ask()
+        self._forget()
         if decision.move is Move.REFUSE:
-            raise StepError(f"{node.peer.name}: {decision.message}", node.check)
-        if decision.move is Move.INSTALL and gone:
-            # It rebooted before it kept the configuration.
-            answer = _install(job, node, decision.address)
-            gone = isinstance(answer, Pending)
-            return Pending(f"{decision.address} was in maintenance mode again")
-        gone = gone or decision.move is Move.WAIT
-        return Pending(decision.message or f"{decision.address} is still in maintenance mode")
+            raise StepError(f"{self._node.peer.name}: {decision.message}", self._node.check)
+        if decision.move is Move.WAIT:
+            self._gone = True
+            return Pending(decision.message)
+        if not self._gone:
+            return Pending(f"{decision.address} is still in maintenance mode")
+        # It rebooted before it kept the configuration.
+        self._gone = isinstance(_install(self._job, self._node, decision.address), Pending)
+        return Pending(f"{decision.address} was in maintenance mode again")
 
-    job.wait(f"{node.peer.name} to install, reboot and answer as configured", node.check, probe)
+    def _ask(self) -> Done[str] | Pending:
+        """Return what the node says about itself, or what it said a moment ago."""
+        if self._job.clock.now() < self._next:
+            return self._answer
+        answer = working(self._job, self._node.peer)
+        if isinstance(answer, Pending):
+            self._answer = answer
+            self._next = self._job.clock.now() + self._pause
+            self._pause = min(2 * self._pause, _LAST_QUESTION)
+        return answer

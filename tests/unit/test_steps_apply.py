@@ -212,3 +212,14 @@ def test_a_node_without_a_status_yet() -> None:
     made.talos.on("get machinestatus", ok(""), stage("running"))
     assert apply(made.job) == "cp1 configured"
     assert "cp1 has no status yet" in made.text
+
+
+def test_a_node_that_installs_for_long_is_looked_at_often_and_asked_rarely() -> None:
+    made = bench()
+    made.looks.at(DHCP, MAINTENANCE, SILENT)
+    made.looks.at(OWN, SILENT, *[OURS] * 40, SILENT, OURS)
+    made.talos.on("get machinestatus", *[stage("installing")] * 10, stage("booting"))
+    assert apply(made.job) == "cp1 configured"
+    assert len(made.looks.looked) > 40
+    assert made.talos.count("get machinestatus") <= 12
+    assert "cp1 is installing" in made.text
