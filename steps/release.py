@@ -1,9 +1,9 @@
 """A Helm release that a killed run left behind: Helm's record of it stands in the way of the next run.
 
-Helm keeps a release in Secrets, writes `pending-install` or `pending-upgrade` first, `deployed` at the end. A
-run that is killed in between, or before Pulumi has noted the result, makes every later one fail: `cannot
-re-use a name that is still in use`, `another operation … is in progress`. Helm takes over objects that carry its own
-annotations, so forgetting the record and installing again touches nothing that runs.
+Helm keeps a release in Secrets, writes `pending-install` or `pending-upgrade` first, `deployed` at the end.
+A run that is killed in between, or before Pulumi has noted the result, makes every later one fail: `cannot
+re-use a name that is still in use`, `another operation … is in progress`. Helm takes over objects that carry
+its own annotations, so forgetting the record and installing again touches nothing that runs.
 """
 
 from __future__ import annotations
