@@ -124,6 +124,8 @@ def run(made: site.Site, command: str, record: Record) -> dict[str, Any]:
 def examine(made: site.Site) -> Subject:
     """Return the running lab with the credentials that the program made."""
     outputs = program.open_stack(made.layout).outputs()
+    if "kubeconfig" not in outputs:
+        raise site.SiteError("there is no cluster yet; `python -m lab.real up` makes one")
     document = program.read_stack(made.layout)["config"]["homelab:cluster"]
     http = made.parts.tools["lab-http"]
     first, second = (lan.Client(station, http) for station in inventory.CLIENTS)

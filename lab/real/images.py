@@ -119,6 +119,13 @@ def _add_busybox(root: Path) -> None:
         (root / "usr/bin" / name).symlink_to("busybox")
 
 
+def _fill_coredns(tools: Tools, root: Path) -> None:
+    closure.copy(tools["coredns"], root / "coredns")
+
+
+COREDNS = "v1.14.2"
+"""Version in `lab/toolchain/coredns/go.mod` and in Talos 1.13.0's own manifest."""
+
 CILIUM = BY_NAME["cilium-agent"].version
 RECIPES = (
     _program("etcd", "etcd"),
@@ -132,6 +139,7 @@ RECIPES = (
         _fill_pause,
         ("/usr/bin/lab-http", "pause"),
     ),
+    Recipe((("coredns/coredns", COREDNS),), ("coredns",), _fill_coredns, ("/coredns",)),
     Recipe((HTTP,), ("lab-http",), _fill_pause, ("/usr/bin/lab-http",)),
     _program("cilium/operator-generic", "cilium-operator-generic"),
     Recipe(

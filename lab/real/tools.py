@@ -28,7 +28,7 @@ NODE = (
     "lab-runc",
     "lab-http",
 )
-KUBERNETES = ("etcd", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+KUBERNETES = ("etcd", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "coredns")
 CILIUM = (
     "cilium-agent",
     "cilium-dbg",

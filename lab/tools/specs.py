@@ -211,7 +211,7 @@ SPECS: Final[tuple[Spec, ...]] = (
             ("cilium-image-scripts", "images/cilium"),
         )
     ),
-    Spec("coredns", "toolchain/coredns", package=".", version="v1.14.2", optional=True),
+    _own("coredns", "toolchain/coredns", ".", optional=True),
     _own("lab-node-init", "real/go", optional=True),
     _own("lab-runc", "real/go", optional=True),
     _own("lab-http", "real/go", optional=True),

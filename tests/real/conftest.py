@@ -106,6 +106,7 @@ def life(machine: host.Host) -> Life:
         lived.codes["killed"] = killed_run()
         for command in ("up", "prove", "destroy"):
             lived.codes[command] = lab_real(command).returncode
+            assert lived.codes[command] == 0, f"lab.real {command} failed, see its output"
         lived.report = json.loads(RealLayout().evidence.read_text())
     finally:
         lived.codes["down"] = lab_real("down").returncode

@@ -21,6 +21,8 @@ CLAIMS = {
         "pods have addresses of 10.244.0.0/16",
         "reaches ClusterIP",
         "reaches a pod on another node",
+        "CoreDNS is available",
+        "reaches a Service by its DNS name",
         "the ingress Service holds 10.0.50.200",
         "the lease names one node",
         "client1: ARP for 10.0.50.200 is answered by",

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lab.real import workload
-from lab.real.cluster import ClusterError
+from lab.real.cluster import ClusterError, wait_for
 from lab.report import Check, condition
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def checks(subject: Subject) -> Iterator[Check]:
     yield nodes_ready(subject)
     yield no_kube_proxy(subject)
     yield from cilium_pods(subject)
+    yield dns(subject)
     yield from agents(subject)
     yield from pod_network(subject)
 
@@ -89,6 +90,20 @@ def cilium_pods(subject: Subject) -> Iterator[Check]:
     yield Check("its agent is ready on every node, its operator available", everywhere and available, shown)
 
 
+def dns(subject: Subject) -> Check:
+    """Talos's CoreDNS runs: it could not before there was a network for pods."""
+
+    def available() -> bool:
+        status = subject.cluster.get("deployment", "coredns", "--namespace=kube-system")["status"]
+        return int(status.get("availableReplicas", 0)) == int(status["replicas"])
+
+    wait_for("CoreDNS is available", available)
+    shown = subject.cluster.kubectl(
+        "get", "pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns", "--output=wide"
+    )
+    return Check("CoreDNS is available", passed=True, evidence=shown)
+
+
 def agents(subject: Subject) -> Iterator[Check]:
     """Each agent says that it replaces kube-proxy."""
     lines = []
@@ -113,6 +128,8 @@ def pod_network(subject: Subject) -> Iterator[Check]:
     nodes = sorted(addresses)
     if len(nodes) > 1:
         targets["a pod on another node"] = f"http://{addresses[nodes[1]]}:{workload.PORT}/"
+    name = f"{workload.SERVICE}.{workload.NAMESPACE}.svc.{subject.config.network.domain}"
+    targets["a Service by its DNS name"] = f"http://{name}/"
     for what, url in targets.items():
         answer = from_pod(subject, nodes[0], url)
         yield Check(f"a pod on {nodes[0]} reaches {what}", answer.startswith("{"), f"{url} {answer}")
