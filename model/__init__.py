@@ -1,7 +1,8 @@
 """The stack config as strict, frozen models: what a person may say, and the rules that bind it."""
 
+from model.cilium import Chart, Cilium, Hubble
 from model.cluster import Cluster, Endpoint, Lan, Network, Versions
-from model.kubernetes import Chart, Cilium, Hubble, Ingress, Leases, LoadBalancer, Reservation
+from model.kubernetes import Ingress, Leases, LoadBalancer, Reservation
 from model.nodes import Node, NodeInterface, Patches, Talos, Timeouts
 
 __all__ = [

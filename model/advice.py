@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from model.expressions import has_bare_dot
 from model.rules.claims import of_nodes, of_services
+from model.versions import GATEWAY_API, minor, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,6 +112,22 @@ def unused_ingress_address(cluster: Cluster) -> Iterator[str]:
         yield "ingress.address: not reserved, because ingress.controller is none"
 
 
+def gateway_api_needs_its_kinds(cluster: Cluster) -> Iterator[str]:
+    """Cilium does not install them, and its operator looks for them only when it starts."""
+    if cluster.cilium.gateway_api.enabled:
+        wanted = GATEWAY_API[minor(cluster.versions.cilium)]
+        yield (
+            f"cilium.gatewayApi.enabled: the CRDs of the Gateway API {wanted} must exist before Cilium is "
+            "released, see docs/ingress.md; the program waits for them"
+        )
+
+
+def pool_edits_that_move_addresses(cluster: Cluster) -> Iterator[str]:
+    """Until 1.18.2 a Service could get another address when a range of its pool changed (cilium#40358)."""
+    if (1, 18) <= release(cluster.versions.cilium) < (1, 18, 2):
+        yield "versions.cilium: before 1.18.2 a change of a pool may move addresses of Services; use 1.18.2"
+
+
 def destroy_wipes_nodes(cluster: Cluster) -> Iterator[str]:
     """The one switch that loses data."""
     if cluster.talos.reset_on_destroy:
@@ -128,5 +145,7 @@ CHECKS: tuple[Callable[[Cluster], Iterator[str]], ...] = (
     static_addresses_from_dhcp,
     endpoint_on_one_node,
     unused_ingress_address,
+    gateway_api_needs_its_kinds,
+    pool_edits_that_move_addresses,
     destroy_wipes_nodes,
 )

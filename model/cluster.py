@@ -6,7 +6,8 @@ from ipaddress import IPv4Address
 from pydantic import Field
 
 from model.base import Model
-from model.kubernetes import Cilium, Ingress, LoadBalancer, Reservation
+from model.cilium import Cilium
+from model.kubernetes import Ingress, LoadBalancer, Reservation
 from model.nodes import Node, Talos, Timeouts, announcers
 from model.types import Address4, DnsLabel, DnsName, Network4, PlainVersion, PrefixedVersion, VlanId
 

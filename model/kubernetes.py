@@ -1,63 +1,13 @@
-"""Cilium, the LoadBalancer pool and the ingress Service."""
+"""The LoadBalancer pool and the ingress Service."""
 
 from fractions import Fraction
 from math import ceil
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from pydantic import Field, PlainValidator
+from pydantic import Field
 
 from model.base import Model
-from model.types import AcknowledgedWord, Address4, ChartRepository, DnsLabel, Network4, Seconds
-
-
-def parse_kube_proxy_replacement(value: object) -> bool | str:
-    """Return true, false or the old word strict; false is refused by a rule, with its reason.
-
-    Raises:
-        ValueError: on any other value.
-    """
-    if isinstance(value, bool) or value == "strict":
-        return value
-    raise ValueError("must be true (or strict, the word of charts before 1.14 for the same)")
-
-
-KubeProxyReplacement = Annotated[
-    Literal["strict"] | bool,
-    PlainValidator(parse_kube_proxy_replacement, json_schema_input_type=Literal["strict", True]),
-]
-
-
-class Chart(Model):
-    """Where the Cilium chart comes from: a repository, or a local directory or archive (air-gapped)."""
-
-    repository: ChartRepository = Field(
-        default="https://helm.cilium.io/",
-        description="Helm repository (https://…) or OCI registry (oci://…/charts/cilium).",
-    )
-    path: str | None = Field(
-        default=None,
-        description="Directory or .tgz, relative to the project; then no repository is asked.",
-    )
-
-
-class Hubble(Model):
-    """Flow observability; the UI needs the relay, the relay needs Hubble."""
-
-    enabled: bool = Field(default=False, description="Agents record flows.")
-    relay: bool = Field(default=False, description="One service collects the flows of all nodes.")
-    ui: bool = Field(default=False, description="The service map in a browser.")
-
-
-class Cilium(Model):
-    """The Cilium release."""
-
-    chart: Chart = Field(default=Chart(), description="Where the chart comes from.")
-    kube_proxy_replacement: KubeProxyReplacement = Field(
-        default=True,
-        description="true, or the old word strict, which means the same; false is refused.",
-    )
-    hubble: Hubble = Field(default=Hubble(), description="Flow observability, off by default.")
-    values: dict[str, Any] = Field(default={}, description="Helm values merged over those of the program.")
+from model.types import AcknowledgedWord, Address4, DnsLabel, Network4, Seconds
 
 
 class Leases(Model):

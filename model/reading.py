@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from model.cilium import Cilium
 from model.cluster import Cluster, Endpoint, Lan, Network, Versions
 from model.explain import explain
 from model.faults import Fault, Faults
-from model.kubernetes import Cilium, Ingress, LoadBalancer
+from model.kubernetes import Ingress, LoadBalancer
 from model.nodes import Node, Talos
 from model.rules import broken_rules
 

@@ -19,6 +19,9 @@ CILIUM_KUBERNETES: dict[Minor, tuple[Minor, Minor]] = {
     (1, 20): ((1, 33), (1, 36)),
 }
 
+# Cilium minor → release of the Gateway API whose types it is built with (go.mod of each minor).
+GATEWAY_API: dict[Minor, str] = {(1, 18): "v1.3.0", (1, 19): "v1.4.0", (1, 20): "v1.6.1"}
+
 # Before it, L2 announcements and `externalTrafficPolicy: Local` dropped traffic (cilium/cilium#46399).
 LOCAL_TRAFFIC_POLICY_SINCE = (1, 20, 2)
 

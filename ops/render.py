@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model import Cluster
-    from model.kubernetes import Chart
+    from model.cilium import Chart
 
 Manifest = dict[str, Any]
 

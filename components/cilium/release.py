@@ -12,14 +12,21 @@ from components.cilium.repair import repair_hook
 from components.cilium.values import helm_values
 from components.commands import Step
 from components.talos.steps import config_digest
+from model.versions import GATEWAY_API, minor
 
 if TYPE_CHECKING:
-    from model.kubernetes import Chart
+    from collections.abc import Iterable
+
+    from model import Cluster
+    from model.cilium import Chart
 
 NAMESPACE = "kube-system"
 RELEASE = "cilium"
 CRDS = ("ciliumloadbalancerippools.cilium.io", "ciliuml2announcementpolicies.cilium.io")
 """Definitions that the running operator registers; the chart has none."""
+
+GATEWAY_KINDS = ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants")
+"""Kinds without which no supported Cilium starts its Gateway controller (operator/pkg/gateway-api)."""
 
 
 class Cilium(Component):
@@ -27,14 +34,16 @@ class Cilium(Component):
 
     def __init__(self, name: str, args: KubernetesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("homelab:cilium:Cilium", name, None, opts)
-        release = self._release(args)
+        pulumi.log.info(rate_limit_note(args.cluster), self)
+        gateways = args.cluster.cilium.gateway_api.enabled
+        release = self._release(args, [self.run("gateway-crds", gateway_crds(args))] if gateways else [])
         revision = release.status.revision.apply(str)
         ready = self.run("ready", rolled_out(args, revision), [release])
         self.run("crds", crds_established(args), [ready])
         self.run("nodes", nodes_ready(args), [ready])
         self.register_outputs({"version": args.cluster.versions.cilium})
 
-    def _release(self, args: KubernetesArgs) -> Any:  # noqa: ANN401 - the generated SDK is not type-checked
+    def _release(self, args: KubernetesArgs, after: Iterable[pulumi.Resource]) -> Any:  # noqa: ANN401 - untyped SDK
         cluster = args.cluster
         values = helm_values(cluster)
         seconds = round(cluster.timeouts.cilium)
@@ -53,7 +62,7 @@ class Cilium(Component):
             timeout=seconds,
             skip_await=True,  # the gates wait, and say for what
             **chart_source(cluster.cilium.chart),
-            opts=pulumi.ResourceOptions.merge(self.child_options(), own),
+            opts=pulumi.ResourceOptions.merge(self.child_options(after), own),
         )
 
 
@@ -63,6 +72,31 @@ def rolled_out(args: KubernetesArgs, revision: pulumi.Input[str]) -> Step:
         name="cilium-ready",
         timeout=args.cluster.timeouts.cilium,
         environment={"REVISION": revision, "NAMESPACE": NAMESPACE},
+        secrets=args.secrets,
+    )
+
+
+def rate_limit_note(cluster: Cluster) -> str:
+    """Return the sentence about the size of Cilium's client rate limit."""
+    balancer = cluster.load_balancer
+    qps, burst = balancer.client_rate_limit
+    return (
+        f"each Cilium agent may send {qps} requests per second to the API, {burst} in a burst: up to "
+        f"{balancer.lease_requests} renew leases ({balancer.expected_services} Services / renewDeadline)"
+    )
+
+
+def gateway_crds(args: KubernetesArgs) -> Step:
+    """Wait until the kinds of the Gateway API exist: Cilium's operator looks for them only when it starts."""
+    release = GATEWAY_API[minor(args.cluster.versions.cilium)]
+    check = f"docs/ingress.md: somebody must install the CRDs of the Gateway API {release} before Cilium"
+    return Step(
+        name="crds-established",
+        timeout=args.cluster.timeouts.crds,
+        environment={
+            "CRDS": " ".join(f"{kind}.gateway.networking.k8s.io" for kind in GATEWAY_KINDS),
+            "CHECK": check,
+        },
         secrets=args.secrets,
     )
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from model import Cluster
-    from model.kubernetes import Hubble
+    from model.cilium import Cilium as CiliumConfig
+    from model.cilium import Hubble
 
 Values = dict[str, Any]
 
@@ -49,7 +50,8 @@ def _replace(below: object, value: object) -> object:
 
 
 def program_values(cluster: Cluster) -> Values:
-    """Return what the program decides; the user may extend it, but not contradict it (model/rules)."""
+    """Return what the program decides; sources for each value are in docs/cilium.md."""
+    cilium = cluster.cilium
     return {
         "ipam": {"mode": IPAM_MODE},  # the chart's own default, 10.0.0.0/8, overlaps most LANs
         "kubeProxyReplacement": "true",
@@ -64,12 +66,49 @@ def program_values(cluster: Cluster) -> Values:
         "cgroup": {"autoMount": {"enabled": False}, "hostRoot": "/sys/fs/cgroup"},
         # Talos's host DNS is reached through the host's stack, which BPF host routing would skip.
         "bpf": {"hostLegacyRouting": True},
+        **_routing(cluster),
+        **_options(cilium),
         "l2announcements": _l2_announcements(cluster),
         "k8sClientRateLimit": cluster.load_balancer.client_rate_limit._asdict(),
-        # Replicas exclude each other on a node: a second one on a single node stays pending for ever.
-        "operator": {"replicas": min(2, len(cluster.nodes)), "rollOutPods": True},
+        "operator": _operator(cluster),
         "rollOutCiliumPods": True,
-        "hubble": _hubble(cluster.cilium.hubble),
+        "hubble": _hubble(cilium.hubble),
+    }
+
+
+def _routing(cluster: Cluster) -> Values:
+    """Return how packets get to other nodes, and on which links Cilium works."""
+    values: Values = {"routingMode": cluster.cilium.routing_mode}
+    if cluster.cilium.routing_mode == "native":
+        # Every node has its address in network.nodeCidr, so each can be the next hop of every other.
+        values |= {"ipv4NativeRoutingCIDR": str(cluster.network.pod_cidr), "autoDirectNodeRoutes": True}
+    if cluster.cilium.devices is not None:
+        links = [*cluster.cilium.devices, *([cluster.lan.link] if cluster.lan.tagged else [])]
+        values["devices"] = list(dict.fromkeys(links))
+    return values
+
+
+def _options(cilium: CiliumConfig) -> Values:
+    """Return what is off unless the config asks for it."""
+    values: Values = {}
+    if cilium.encryption == "wireguard":
+        values["encryption"] = {"enabled": True, "type": "wireguard"}
+    if cilium.bandwidth_manager.enabled:
+        values["bandwidthManager"] = {"enabled": True, "bbr": cilium.bandwidth_manager.bbr}
+    if cilium.gateway_api.enabled:
+        # A gate has found the CRDs; the chart's own `auto` would ask the cluster at each render.
+        values["gatewayAPI"] = {"enabled": True, "gatewayClass": {"create": "true"}}
+    if cilium.metrics.agent:
+        values["prometheus"] = {"enabled": True}
+    return values
+
+
+def _operator(cluster: Cluster) -> Values:
+    return {
+        # Replicas exclude each other on a node: a second one on a single node stays pending for ever.
+        "replicas": cluster.cilium.operator_replicas or min(2, len(cluster.nodes)),
+        "rollOutPods": True,
+        "prometheus": {"enabled": cluster.cilium.metrics.operator},
     }
 
 
@@ -92,4 +131,5 @@ def _hubble(hubble: Hubble) -> Values:
         "tls": {"auto": {"enabled": True, "method": "cronJob"}},
         "relay": {"enabled": hubble.relay, "rollOutPods": True},
         "ui": {"enabled": hubble.ui, "rollOutPods": True},
+        **({"metrics": {"enabled": list(hubble.metrics)}} if hubble.metrics else {}),
     }

@@ -68,10 +68,11 @@ class TalosCluster(Component):
         """Return the step that configured each node, control planes first."""
         applied: list[local.Command] = []
         for node in (*cluster.control_planes, *cluster.workers):
-            config = self.run(f"machine-config-{node.name}", steps.machine_config(cluster, node, secrets))
+            machine_config = steps.machine_config(cluster, node, secrets)
+            config = self.run(f"machine-config-{node.name}", machine_config, [network])
             step = steps.apply(cluster, node, secret_stdout(config), self.talosconfig)
             after = applied[-1:] if cluster.talos.apply_mode == "auto" else []
-            applied.append(self.run(f"apply-{node.name}", step, [network, *after]))
+            applied.append(self.run(f"apply-{node.name}", step, after))
             if cluster.talos.reset_on_destroy:
                 reset = steps.reset(cluster, node, self.talosconfig)
                 self.run(f"reset-{node.name}", reset, applied[-1:])

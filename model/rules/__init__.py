@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from model.rules import (
     addresses,
+    chart_keys,
     cilium_modes,
     cilium_values,
     endpoints,
@@ -46,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     *leases.RULES,
     *releases.RULES,
     *cilium_values.RULES,
+    *chart_keys.RULES,
     *cilium_modes.RULES,
     *talos_patches.RULES,
 )

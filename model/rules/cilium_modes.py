@@ -9,8 +9,8 @@ from model.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model.cluster import Network
-    from model.kubernetes import Cilium
+    from model.cilium import Cilium
+    from model.cluster import Lan
     from model.nodes import Node
 
 
@@ -24,49 +24,66 @@ def value_at(cilium: Cilium, path: str) -> object:
 
 def operator_replicas_have_nodes(cilium: Cilium, all_nodes: tuple[Node, ...]) -> Iterator[Fault]:
     """Two replicas of the operator never share a node: one too many stays pending for ever."""
-    replicas = value_at(cilium, "operator.replicas")
-    if isinstance(replicas, int) and not 1 <= replicas <= len(all_nodes):
+    replicas = cilium.operator_replicas
+    if replicas is not None and replicas > len(all_nodes):
         yield Fault(
-            "cilium.values.operator.replicas",
-            f"{replicas} does not suit {len(all_nodes)} node(s): use at least 1, at most one for each node",
+            "cilium.operatorReplicas",
+            f"{replicas} do not suit {len(all_nodes)} node(s): replicas never share a node, "
+            f"use at most {len(all_nodes)}",
         )
 
 
-def native_routing_is_for_pods(cilium: Cilium, network: Network) -> Iterator[Fault]:
-    """Without tunnels the agent must know which addresses are routed as they are: those of pods."""
-    given = value_at(cilium, "ipv4NativeRoutingCIDR")
-    native = value_at(cilium, "routingMode") == "native"
-    if (native or given is not None) and given != str(network.pod_cidr):
-        yield Fault("cilium.values.ipv4NativeRoutingCIDR", f"must be network.podCidr {network.pod_cidr}")
+def devices_hold_the_lan(cilium: Cilium, lan: Lan, all_nodes: tuple[Node, ...]) -> Iterator[Fault]:
+    """Cilium announces and answers only on its own devices."""
+    devices = cilium.devices
+    if devices is None or lan.tagged:  # the tagged link is added
+        return
+    for node in all_nodes:
+        name = node.interface.name
+        if name is not None and name not in devices:
+            yield Fault(
+                "cilium.devices",
+                f"lacks {name}, the link of node {node.name}: Cilium would not work on it; add it, "
+                "or leave the key out",
+            )
 
 
 def direct_return_has_a_way(cilium: Cilium) -> Iterator[Fault]:
     """The agent exits with direct server return inside VXLAN, the default tunnel."""
     mode = value_at(cilium, "loadBalancer.mode")
-    tunnelled = value_at(cilium, "routingMode") != "native"
     geneve = value_at(cilium, "loadBalancer.dsrDispatch") == "geneve"
-    if mode in ("dsr", "hybrid") and tunnelled and not geneve:
+    if mode in ("dsr", "hybrid") and cilium.routing_mode == "tunnel" and not geneve:
         yield Fault(
             "cilium.values.loadBalancer.mode",
-            f"{mode} stops the agent in VXLAN tunnels: set routingMode to native, "
+            f"{mode} stops the agent in VXLAN tunnels: set cilium.routingMode to native, "
             "or tunnelProtocol and loadBalancer.dsrDispatch to geneve",
         )
 
 
 def bbr_has_bpf_host_routing(cilium: Cilium) -> Iterator[Fault]:
     """The agent exits with BBR and legacy host routing, which Talos's host DNS needs here."""
+    manager = cilium.bandwidth_manager
+    if manager.bbr and not manager.enabled:
+        yield Fault("cilium.bandwidthManager.bbr", "needs cilium.bandwidthManager.enabled: set it to true")
     legacy = value_at(cilium, "bpf.hostLegacyRouting") is not False
-    if value_at(cilium, "bandwidthManager.bbr") is True and legacy:
+    if manager.bbr and (legacy or value_at(cilium, "bpf.masquerade") is not True):
         yield Fault(
-            "cilium.values.bandwidthManager.bbr",
+            "cilium.bandwidthManager.bbr",
             "needs BPF host routing, but this program sets bpf.hostLegacyRouting for Talos's host DNS: "
-            "leave BBR off",
+            "leave BBR off, or see docs/cilium.md",
         )
+
+
+def gateways_have_a_proxy(cilium: Cilium) -> Iterator[Fault]:
+    """Gateways are served by Envoy, which l7Proxy starts."""
+    if cilium.gateway_api.enabled and value_at(cilium, "l7Proxy") is False:
+        yield Fault("cilium.values.l7Proxy", "false leaves no Gateway: set it to true (cilium.gatewayApi)")
 
 
 RULES = (
     operator_replicas_have_nodes,
-    native_routing_is_for_pods,
+    devices_hold_the_lan,
     direct_return_has_a_way,
     bbr_has_bpf_host_routing,
+    gateways_have_a_proxy,
 )

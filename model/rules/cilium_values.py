@@ -11,7 +11,7 @@ from model.rules.owned import contradictions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model.kubernetes import Cilium
+    from model.cilium import Cilium
 
 _KUBEPRISM = "Cilium reaches the API through KubePrism on every node"
 _TALOS = "Talos mounts and restricts this, other values stop the agent"
@@ -24,6 +24,18 @@ OWNED_VALUES = {
     "k8sServicePort": _KUBEPRISM,
     "k8sServiceHostRef": _KUBEPRISM,
     "ipam.mode": "pod addresses come from Kubernetes, as network.podCidr and network.nodeMask say",
+    "routingMode": "set cilium.routingMode instead",
+    "ipv4NativeRoutingCIDR": "with cilium.routingMode native it is network.podCidr",
+    "devices": "set cilium.devices instead",
+    "encryption.enabled": "set cilium.encryption instead",
+    "encryption.type": "set cilium.encryption instead",
+    "bandwidthManager": "set cilium.bandwidthManager instead",
+    "gatewayAPI.enabled": "set cilium.gatewayApi.enabled instead",
+    "gatewayAPI.gatewayClass.create": "it exists where cilium.gatewayApi.enabled says so",
+    "prometheus.enabled": "set cilium.metrics.agent instead",
+    "operator.prometheus.enabled": "set cilium.metrics.operator instead",
+    "hubble.metrics.enabled": "set cilium.hubble.metrics instead",
+    "operator.replicas": "set cilium.operatorReplicas instead",
     "ipam.operator.clusterPoolIPv4PodCIDRList": "set network.podCidr instead",
     "ipam.operator.clusterPoolIPv4MaskSize": "set network.nodeMask instead",
     "ipv4.enabled": "every range of this config is IPv4",
@@ -65,6 +77,8 @@ def hubble_parts_need_each_other(cilium: Cilium) -> Iterator[Fault]:
         yield Fault("cilium.hubble.ui", "needs the relay: set cilium.hubble.relay to true")
     if hubble.relay and not hubble.enabled:
         yield Fault("cilium.hubble.relay", "needs Hubble: set cilium.hubble.enabled to true")
+    if hubble.metrics and not hubble.enabled:
+        yield Fault("cilium.hubble.metrics", "needs Hubble: set cilium.hubble.enabled to true")
 
 
 def chart_path_is_relative(cilium: Cilium) -> Iterator[Fault]:

@@ -29,7 +29,7 @@ MACHINE_CONFIG = (
     "tagged",
     "untagged",
 )
-VALUES = ("fast-failover", "hubble", "native-routing", "single-node", "tagged", "values")
+VALUES = ("everything-on", "fast-failover", "hubble", "native-routing", "single-node", "tagged", "values")
 BALANCER = (
     "reservations",
     "single-node",

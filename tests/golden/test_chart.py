@@ -12,6 +12,7 @@ import yaml
 
 from components.cilium.values import helm_values
 from lab.tools import ensure
+from model.charts import chart_keys
 from tests.golden.documents import VALUES, load
 
 if TYPE_CHECKING:
@@ -171,6 +172,43 @@ def test_hubble_is_off_unless_asked_for(chart: Chart) -> None:
     assert parts <= on.found.keys()
     assert off["ConfigMap", "cilium-config"]["data"]["enable-hubble"] == "false"
     assert on["ConfigMap", "cilium-config"]["data"]["enable-hubble"] == "true"
+
+
+def test_native_routing_knows_pods_and_neighbours(chart: Chart) -> None:
+    native, tunnel = (
+        rendered(chart, stack)["ConfigMap", "cilium-config"]["data"] for stack in ("native-routing", "tagged")
+    )
+    assert native["routing-mode"] == "native"
+    assert native["ipv4-native-routing-cidr"] == "10.244.0.0/16"
+    assert native["auto-direct-node-routes"] == "true"
+    assert (tunnel["routing-mode"], tunnel["tunnel-protocol"]) == ("tunnel", "vxlan")
+    assert tunnel["auto-direct-node-routes"] == "false"
+
+
+def test_every_option_reaches_agent_and_operator(chart: Chart) -> None:
+    on, off = (rendered(chart, stack) for stack in ("everything-on", "tagged"))
+    settings, plain = (found["ConfigMap", "cilium-config"]["data"] for found in (on, off))
+    expected = {
+        "devices": "eno1 vlan50",
+        "enable-wireguard": "true",
+        "enable-bandwidth-manager": "true",
+        "enable-gateway-api": "true",
+        "prometheus-serve-addr": ":9962",
+        "operator-prometheus-serve-addr": ":9963",
+        "hubble-metrics": "dns drop",
+    }
+    assert {key: str(settings.get(key)).strip() for key in expected} == expected
+    assert [key for key in expected if plain.get(key) == settings[key]] == []
+    assert ("GatewayClass", "cilium") in on.found
+    assert ("GatewayClass", "cilium") not in off.found
+    ports = {port["name"]: port["containerPort"] for port in on.agent["ports"]}
+    assert ports["prometheus"] == 9962
+
+
+def test_the_known_keys_are_those_of_the_chart(chart: Chart) -> None:
+    """After a new version of the chart: its keys belong into model/charts."""
+    keys = set(yaml.safe_load((chart.path / "values.yaml").read_text()))
+    assert keys - chart_keys((1, 20)) == set()
 
 
 @pytest.mark.parametrize("stack", VALUES)

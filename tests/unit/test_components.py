@@ -13,7 +13,7 @@ from components.ingress import namespace_manifest, service_manifest
 from components.objects import type_token
 from components.outputs import stack_outputs
 from components.talos.cluster import TalosClusterArgs
-from model.kubernetes import Chart
+from model.cilium import Chart
 from tests.conftest import void
 from tests.golden.documents import load
 from tests.recording import Secret, record

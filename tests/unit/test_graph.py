@@ -379,6 +379,7 @@ APPLIED = {f"homelab-apply-{node}" for node in NODES}
 @pytest.mark.parametrize(
     ("name", "before"),
     [
+        ("homelab-machine-config-w1", {"homelab-network"}),
         ("homelab-apply-w1", {"homelab-machine-config-w1", "homelab-talosconfig", "homelab-network"}),
         ("homelab-bootstrap", {f"homelab-apply-cp{number}" for number in (1, 2, 3)}),
         ("homelab-etcd", {"homelab-bootstrap"}),
@@ -497,6 +498,15 @@ def test_a_service_of_somebody_else_is_not_created(run_main: Callable[..., Graph
 def test_an_external_service_keeps_its_reservation(run_main: Callable[..., Graph]) -> None:
     assert RESERVED in run_main({"ingress": {"controller": "external"}}).resources
     assert RESERVED not in run_main({"ingress": {"controller": "none"}}).resources
+
+
+def test_gateways_wait_for_their_kinds_before_cilium_looks_for_them(run_main: Callable[..., Graph]) -> None:
+    graph = run_main({"cilium": {"gatewayApi": {"enabled": True}}})
+    environment = graph["cilium-gateway-crds"].inputs["environment"]
+    assert graph["cilium-gateway-crds"].inputs["create"] == "crds-established"
+    assert environment["CRDS"].split()[1] == "gateways.gateway.networking.k8s.io"
+    assert "the CRDs of the Gateway API v1.6.1 before Cilium" in environment["CHECK"]
+    assert "cilium-gateway-crds" in graph.waits_for("cilium-release")
 
 
 def test_the_lease_is_the_last_gate(run_main: Callable[..., Graph]) -> None:

@@ -42,6 +42,11 @@ SEEN: dict[str, dict[str, Any]] = {
     "ingress.address: not reserved, because ingress.controller is none": {
         "changes": {"ingress.controller": "none"}
     },
+    "cilium.gatewayApi.enabled: the CRDs of the Gateway API v1.6.1 must exist before Cilium is released, "
+    "see docs/ingress.md; the program waits for them": {"changes": {"cilium.gatewayApi": {"enabled": True}}},
+    "versions.cilium: before 1.18.2 a change of a pool may move addresses of Services; use 1.18.2": {
+        "changes": {"versions": {"talos": "v1.12.6", "kubernetes": "v1.33.4", "cilium": "1.18.1"}}
+    },
     "talos.resetOnDestroy: `pulumi destroy` will wipe every node of this stack": {
         "changes": {"talos.resetOnDestroy": True}
     },

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import config
+from model.cilium import Cilium
 from model.cluster import Endpoint, Lan, Network
 from model.faults import Faults
-from model.kubernetes import Cilium, LoadBalancer
+from model.kubernetes import LoadBalancer
 from model.nodes import Node
 from model.rules import RULES, broken_rules
 from model.rules.endpoints import endpoint_is_not_in_the_pool

@@ -105,6 +105,11 @@ def test_crds_that_are_missing(api: ApiServer) -> None:
     assert "check: `kubectl -n kube-system logs deployment/cilium-operator`" in str(caught.value)
 
 
+def test_crds_that_somebody_else_installs(api: ApiServer) -> None:
+    with pytest.raises(StepError, match="check: install them first"):
+        crds_established(bench(api, CRDS=POOLS, CHECK="install them first").job)
+
+
 def test_nodes(api: ApiServer) -> None:
     made = bench(api, NODES="cp1 w1")
     api.put("/api/v1/nodes", {"items": [node("cp1"), node("w1"), node("stranger", "False")]})

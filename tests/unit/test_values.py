@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from components.cilium.values import helm_values, merge, program_values
+from tests.golden.documents import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,12 @@ def test_user_values_extend_the_programs(make_cluster: Callable[[dict[str, Any]]
     cluster = make_cluster({"cilium": {"values": {"debug": {"enabled": True}, "operator": {"priority": 1}}}})
     values = helm_values(cluster)
     assert values["debug"] == {"enabled": True}
-    assert values["operator"] == {"replicas": 2, "rollOutPods": True, "priority": 1}
+    assert values["operator"] == {
+        "replicas": 2,
+        "rollOutPods": True,
+        "prometheus": {"enabled": False},
+        "priority": 1,
+    }
     assert values["ipam"] == {"mode": "kubernetes"}
 
 
@@ -100,3 +106,55 @@ def test_modules_cannot_be_loaded_by_the_agent(make_cluster: Callable[[dict[str,
     """Talos takes the capability from every container, and one that asks for it does not start."""
     capabilities = program_values(make_cluster({}))["securityContext"]["capabilities"]
     assert "SYS_MODULE" not in capabilities["ciliumAgent"] + capabilities["cleanCiliumState"]
+
+
+@pytest.mark.parametrize(
+    ("cilium", "expected"),
+    [
+        ({}, {"routingMode": "tunnel"}),
+        (
+            {"routingMode": "native"},
+            {
+                "routingMode": "native",
+                "ipv4NativeRoutingCIDR": "10.244.0.0/16",
+                "autoDirectNodeRoutes": True,
+            },
+        ),
+        ({"devices": ["eno1"]}, {"devices": ["eno1", "vlan50"]}),
+        ({"devices": ["vlan50", "eno1"]}, {"devices": ["vlan50", "eno1"]}),
+        ({"encryption": "wireguard"}, {"encryption": {"enabled": True, "type": "wireguard"}}),
+        (
+            {"bandwidthManager": {"enabled": True}},
+            {"bandwidthManager": {"enabled": True, "bbr": False}},
+        ),
+        (
+            {"gatewayApi": {"enabled": True}},
+            {"gatewayAPI": {"enabled": True, "gatewayClass": {"create": "true"}}},
+        ),
+        ({"metrics": {"agent": True}}, {"prometheus": {"enabled": True}}),
+    ],
+)
+def test_each_option_sets_what_belongs_to_it_and_no_more(
+    make_cluster: Callable[[dict[str, Any]], Cluster], cilium: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    plain = {**program_values(make_cluster({})), "routingMode": "tunnel"}
+    values = program_values(make_cluster({"cilium": cilium}))
+    assert values == {**plain, **expected}
+
+
+def test_untagged_devices_are_taken_as_they_are() -> None:
+    cluster = load("untagged")
+    cilium = cluster.cilium.model_copy(update={"devices": ("eno1", "eno2")})
+    assert program_values(cluster.model_copy(update={"cilium": cilium}))["devices"] == ["eno1", "eno2"]
+
+
+def test_the_operator_is_measured_and_counted_as_configured(
+    make_cluster: Callable[[dict[str, Any]], Cluster],
+) -> None:
+    values = program_values(make_cluster({"cilium": {"operatorReplicas": 3, "metrics": {"operator": True}}}))
+    assert values["operator"] == {"replicas": 3, "rollOutPods": True, "prometheus": {"enabled": True}}
+
+
+def test_metrics_of_flows_are_listed(make_cluster: Callable[[dict[str, Any]], Cluster]) -> None:
+    values = program_values(make_cluster({"cilium": {"hubble": {"enabled": True, "metrics": ["dns"]}}}))
+    assert values["hubble"]["metrics"] == {"enabled": ["dns"]}
