@@ -23,7 +23,7 @@ _FORGOTTEN = 3  # lease durations without a renewal after which its holder count
 
 # Reasons of LB-IPAM (Cilium 1.20, operator/pkg/lbipam) in words that say what to do.
 _REASONS = {
-    "no_pool": "no pool can give an address",
+    "no_pool": "no pool that is enabled and without conflict has the address",
     "pool_selector_mismatch": "no pool with this address has a serviceSelector that matches the Service",
     "already_allocated": "another Service holds the address",
     "already_allocated_incompatible_service": "another Service holds the address and cannot share it",

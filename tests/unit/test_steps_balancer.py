@@ -116,7 +116,10 @@ def test_the_address_is_assigned(api: ApiServer) -> None:
             service("10.0.50.201", reason="satisfied", status="True"),
             SATISFIED,
         ),
-        (service(reason="no_pool"), "it holds none; Cilium says no_pool: no pool can give an address"),
+        (
+            service(reason="no_pool"),
+            "Cilium says no_pool: no pool that is enabled and without conflict has the address",
+        ),
         (
             service(reason="pool_selector_mismatch"),
             "pool_selector_mismatch: no pool with this address has a serviceSelector that matches",
