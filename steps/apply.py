@@ -73,11 +73,13 @@ class Node:
         peer: its name and its own address.
         maintenance: where it answers before it is configured.
         ca: our cluster's Talos CA.
+        is_worker: whether it is no control plane.
     """
 
     peer: Peer
     maintenance: str
     ca: str
+    is_worker: bool
 
     @property
     def check(self) -> str:
@@ -99,7 +101,7 @@ def apply(job: Job) -> str:
     peer = Peer(job.text("NODE"), job.text("ADDRESS"))
     maintenance = job.environment.get("MAINTENANCE_ADDRESS", "") or peer.address
     cluster = parse_talosconfig(job.secret("talosconfig"))
-    node = Node(peer, maintenance, cluster.ca)
+    node = Node(peer, maintenance, cluster.ca, peer.address not in cluster.nodes)
     reached = job.wait(
         f"{peer.name} to answer", node.check, lambda: _reach(job, node), job.seconds("REACHABLE_TIMEOUT")
     )
@@ -139,7 +141,13 @@ def _install(job: Job, node: Node, address: str) -> Done[Move] | Pending:
 def _come_up(job: Job, node: Node) -> None:
     """Wait until the node has installed itself and answers as ours at its own address."""
     what = f"{node.peer.name} to install, reboot and answer as configured"
-    job.wait(what, node.check, _Arrival(job, node).probe)
+    # Control planes sign the certificates of a worker's API, and a VIP reaches them only once etcd runs.
+    worker = (
+        "that a control plane is bootstrapped and answers the worker on port 50001; "
+        if node.is_worker
+        else ""
+    )
+    job.wait(what, f"{worker}{node.check}", _Arrival(job, node).probe)
 
 
 class _Arrival:

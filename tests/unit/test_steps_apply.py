@@ -192,6 +192,16 @@ def test_a_machine_that_does_not_come_back() -> None:
     )
 
 
+def test_a_worker_that_does_not_come_back_may_lack_a_control_plane() -> None:
+    made = bench(NODE="w1", ADDRESS="10.0.50.21")
+    made.looks.at(DHCP, MAINTENANCE, SILENT)
+    with pytest.raises(StepError) as caught:
+        apply(made.job)
+    assert "check: that a control plane is bootstrapped and answers the worker on port 50001; " in str(
+        caught.value
+    )
+
+
 def test_a_node_that_does_not_accept_our_credentials() -> None:
     made = bench()
     made.looks.at(DHCP, MAINTENANCE, SILENT)
