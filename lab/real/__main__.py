@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def main(arguments: list[str]) -> int:
         print(f"lab-real: tools are missing:\n{error}", file=sys.stderr)
     except Interrupted as interrupted:
         return 128 + interrupted.number
+    except KeyboardInterrupt:
+        print(
+            "lab-real: interrupted; the same command goes on from here, `down` ends everything",
+            file=sys.stderr,
+        )
+        return 128 + signal.SIGINT
     return 1
 
 

@@ -69,8 +69,10 @@ def exclusive(layout: RealLayout) -> Iterator[None]:
     """Hold the machine's one real lab for a command.
 
     Raises:
+        Unsuitable: the lab cannot run on this machine, with the reasons; nothing was touched.
         SiteError: another command runs, or another checkout has its lab here.
     """
+    host.inspect()
     RUNTIME.mkdir(mode=0o700, exist_ok=True)
     owner = RUNTIME / "owner"
     with (RUNTIME / "lock").open("w") as lock:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
+import sys
 import tarfile
 from pathlib import Path
 
@@ -13,11 +15,29 @@ import yaml
 
 from lab.layout import REPOSITORY
 from lab.real import closure, host, inventory, oci, probe, program, registry, rootfs, tools
+from lab.real.__main__ import main
 from lab.real.host import Host
 from lab.real.lan import owner
 from lab.real.proof import failover
 from lab.tools import ToolsError
 from tests.real.contract import merge, objects, shape_of, stable
+
+
+@pytest.mark.parametrize("command", ["up", "prove", "destroy", "nodes", "down"])
+def test_without_root_every_command_says_so_and_stops(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main([command, "--state", str(tmp_path / "state")]) == 1
+    assert "lab-real cannot run on this machine:\nneeds root" in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
+
+
+def test_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(host.Unsuitable, match="needs Linux"):
+        host.inspect()
+
 
 MOUNTS = """\
 tmpfs /sys/fs/cgroup tmpfs rw 0 0
