@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command talos-sim plays the lab's Talos machines; README.md describes its configuration.
 package main
 

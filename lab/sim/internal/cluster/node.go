@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -250,7 +251,7 @@ func (n *Node) runAPIServer(ctx context.Context) error {
 
 	return n.cluster.supervisor.Run(ctx, process.Spec{
 		Name: n.MachineID + "-kube-apiserver", Path: n.cluster.settings.Binaries.APIServer, Args: args,
-		Env: []string{"GOGC=75"}, Grace: time.Second,
+		Grace: time.Second,
 	})
 }
 
@@ -336,6 +337,12 @@ func (n *Node) Leave() {
 	}
 
 	n.finished.Wait()
+
+	// The next boot issues all of it anew.
+	if err := os.RemoveAll(n.Disk.PKIDir()); err != nil {
+		n.Log("remove key material: %v", err)
+	}
+
 	n.cluster.nudge()
 }
 

@@ -136,7 +136,12 @@ func (c *Cluster) backends() []string {
 }
 
 // vips keeps a listener on each virtual address of the cluster while an API server answers.
-type vips struct{ open map[netip.Addr]*proxy }
+type vips struct {
+	open   map[netip.Addr]*proxy
+	warned map[netip.Addr]bool
+}
+
+func newVIPs() *vips { return &vips{open: map[netip.Addr]*proxy{}, warned: map[netip.Addr]bool{}} }
 
 func (v *vips) reconcile(_ context.Context, c *Cluster) {
 	wanted := map[netip.Addr]bool{}
@@ -157,6 +162,11 @@ func (v *vips) reconcile(_ context.Context, c *Cluster) {
 	}
 
 	for address, bindable := range wanted {
+		if !bindable && !v.warned[address] {
+			v.warned[address] = true
+			c.log.Warn("virtual address is not in 127.0.0.0/8: nothing listens there", "address", address)
+		}
+
 		if !bindable || v.open[address] != nil {
 			continue
 		}

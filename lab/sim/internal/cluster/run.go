@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ const idleLimit = time.Minute
 func (c *Cluster) run(ctx context.Context) {
 	defer close(c.done)
 
-	virtual := &vips{open: map[netip.Addr]*proxy{}}
+	virtual := newVIPs()
 	leader := &leaders{cluster: c}
 
 	var (
@@ -98,6 +99,7 @@ type session struct {
 	client   kubernetes.Interface
 	kubelets *kubelet.Manager
 	proxy    *proxy
+	dir      string
 	cancel   context.CancelFunc
 	work     sync.WaitGroup
 }
@@ -106,6 +108,7 @@ func (s *session) close() {
 	s.cancel()
 	s.work.Wait()
 	s.proxy.close()
+	_ = os.RemoveAll(s.dir) // holds administrators' kubeconfigs, which the next session issues anew
 }
 
 // open returns nil when the session cannot be made; the loop tries again.
@@ -167,7 +170,7 @@ func (c *Cluster) connect() (*session, error) {
 	c.api = &access{authorities: authorities, proxy: front}
 	c.mu.Unlock()
 
-	return &session{client: client, proxy: front}, nil
+	return &session{client: client, proxy: front, dir: c.dir("")}, nil
 }
 
 func (c *Cluster) authorities() (*controlplane.Authorities, error) {

@@ -26,7 +26,9 @@ func Connect(endpoints []string, config *tls.Config) (*clientv3.Client, error) {
 // Local makes a client of this member alone.
 func (m *Member) Local() (*clientv3.Client, error) { return Connect([]string{m.ClientURL()}, m.TLS) }
 
-// probe is the health check: the member answers, has a leader, and is no learner.
+var errLearner = errors.New("member is a learner")
+
+// probe is the health check: the member answers, has a leader, and is no learner. The id is also given with errLearner.
 func (m *Member) probe(ctx context.Context) (uint64, error) {
 	client, err := m.Local()
 	if err != nil {
@@ -44,7 +46,7 @@ func (m *Member) probe(ctx context.Context) (uint64, error) {
 	case status.Leader == 0:
 		return 0, errors.New("etcdserver: no leader")
 	case status.IsLearner:
-		return 0, errors.New("member is a learner")
+		return status.Header.GetMemberId(), errLearner
 	}
 
 	if _, err := client.Get(ctx, "health"); err != nil {

@@ -57,6 +57,7 @@ const (
 	pollInterval  = 500 * time.Millisecond
 	grace         = 2 * time.Second
 	healthTimeout = 3 * time.Second
+	restartDelay  = 2 * time.Second
 )
 
 // New makes a member that is not running yet.
@@ -209,27 +210,29 @@ func (m *Member) join(ctx context.Context) (plan, error) {
 
 // serve runs the process once and watches its health.
 func (m *Member) serve(ctx context.Context, start plan) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-
-	exited := make(chan error, 1)
+	running, stop := context.WithCancel(ctx)
+	defer stop()
 
 	m.Services.Set(service, services.Running, "Started task etcd", services.Unknown)
 
-	go func() {
-		exited <- m.Supervisor.Run(ctx, process.Spec{Name: m.Process, Path: m.Binary, Args: m.args(start), Grace: grace})
-	}()
+	go m.watch(running, stop, start.learner)
 
-	go m.watch(ctx, cancel, start.learner)
+	err := m.Supervisor.Run(running, process.Spec{Name: m.Process, Path: m.Binary, Args: m.args(start), Grace: grace})
+	stopped := running.Err() != nil
 
-	err := <-exited
-
+	stop()
 	m.note(0, false)
 
-	if ctx.Err() == nil {
-		m.Services.Set(service, services.Failed, fmt.Sprintf("Error running etcd: %v", err), services.Unknown)
-		m.Log("etcd ended: %v", err)
-		m.pause(ctx)
+	if stopped {
+		return
+	}
+
+	m.Services.Set(service, services.Failed, fmt.Sprintf("Error running etcd: %v", err), services.Unknown)
+	m.Log("etcd ended: %v", err)
+
+	select {
+	case <-ctx.Done():
+	case <-time.After(restartDelay):
 	}
 }
 
@@ -246,9 +249,16 @@ func (m *Member) watch(ctx context.Context, stop context.CancelFunc, learner uin
 			learner = 0
 		}
 
+		id, err := m.check(ctx)
+
 		interval := pollInterval
-		if m.check(ctx) {
+		if err == nil {
 			interval = 4 * pollInterval
+		}
+
+		// A learner that was restarted before its promotion is still one.
+		if errors.Is(err, errLearner) {
+			learner = id
 		}
 
 		select {
@@ -258,26 +268,26 @@ func (m *Member) watch(ctx context.Context, stop context.CancelFunc, learner uin
 	}
 }
 
-func (m *Member) check(ctx context.Context) bool {
+func (m *Member) check(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 
 	id, err := m.probe(ctx)
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return false
+		return 0, ctx.Err()
 	}
 
 	if err != nil {
 		m.Services.Set(service, services.Running, "Health check failed: "+err.Error(), services.Unhealthy)
 		m.note(0, false)
 
-		return false
+		return id, err
 	}
 
 	m.Services.Set(service, services.Running, "Health check successful", services.Healthy)
 	m.note(id, true)
 
-	return true
+	return id, nil
 }
 
 func (m *Member) note(id uint64, healthy bool) {

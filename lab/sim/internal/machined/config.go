@@ -8,9 +8,11 @@ import (
 
 	"github.com/siderolabs/talos/pkg/grpc/middleware/authz"
 	api "github.com/siderolabs/talos/pkg/machinery/api/machine"
+	clientconfig "github.com/siderolabs/talos/pkg/machinery/client/config"
 	"github.com/siderolabs/talos/pkg/machinery/config"
 	"github.com/siderolabs/talos/pkg/machinery/config/configdiff"
 	"github.com/siderolabs/talos/pkg/machinery/config/configloader"
+	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
 	"github.com/siderolabs/talos/pkg/machinery/constants"
 	"github.com/siderolabs/talos/pkg/machinery/role"
 	"google.golang.org/grpc/codes"
@@ -233,4 +235,39 @@ func (s *Server) timeSynced(ctx context.Context) bool {
 	}
 
 	return true
+}
+
+// GenerateClientConfiguration implements machine.MachineService: `talosctl config new`.
+func (s *Server) GenerateClientConfiguration(_ context.Context, in *api.GenerateClientConfigurationRequest) (*api.GenerateClientConfigurationResponse, error) {
+	if err := s.controlPlaneOnly("generate client configuration"); err != nil {
+		return nil, err
+	}
+
+	lifetime := in.GetCrtTtl().AsDuration()
+	if lifetime <= 0 {
+		return nil, status.Error(codes.InvalidArgument, "crt_ttl should be positive")
+	}
+
+	roles, _ := role.Parse(in.GetRoles())
+	provider := s.boot.Node().Provider
+	bundle := secrets.NewBundleFromConfig(secrets.NewFixedClock(time.Now()), provider)
+
+	certificate, err := bundle.GenerateTalosAPIClientCertificateWithTTL(roles, lifetime)
+	if err != nil {
+		return nil, err
+	}
+
+	name := provider.Cluster().Name()
+	if only := roles.Strings(); len(only) == 1 {
+		name = strings.TrimPrefix(only[0], role.Prefix) + "@" + name
+	}
+
+	talosconfig, err := clientconfig.NewConfig(name, nil, bundle.Certs.OS.Crt, certificate).Bytes()
+	if err != nil {
+		return nil, err
+	}
+
+	return &api.GenerateClientConfigurationResponse{Messages: []*api.GenerateClientConfiguration{{
+		Ca: bundle.Certs.OS.Crt, Crt: certificate.Crt, Key: certificate.Key, Talosconfig: talosconfig,
+	}}}, nil
 }

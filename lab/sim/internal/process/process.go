@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package process runs the lab's real programs as children that never outlive the simulator.
 package process
 
