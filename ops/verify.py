@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ops import checks, gather, probe
+from ops.patient import open_patient
 from ops.sources import CannotCheckError
 from ops.table import Row, not_applicable
 from steps.errors import StepError
-from steps.kube import Unanswered, open_kube
+from steps.kube import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def look(cluster: Cluster, credentials: Credentials, runner: Runner) -> Seen:
             "there is no kubeconfig: the stack has no such output yet, or name --kubeconfig"
         )
     try:
-        seen = gather.gather(open_kube(credentials.kubeconfig))
+        seen = gather.gather(open_patient(credentials.kubeconfig))
     except (StepError, Unanswered) as error:
         raise CannotCheckError(f"the Kubernetes API cannot be asked: {error}") from None
     if not credentials.talosconfig:

@@ -106,7 +106,7 @@ class FakeKube(Kube):
 
     answers: dict[str, object]
 
-    def ask(self, path: str) -> Answer:
+    def ask(self, path: str, method: str = "GET") -> Answer:
         found = self.answers.get(path)
         if found is None:
             return Answer(404, "", SOON_AFTER)

@@ -34,7 +34,7 @@ def _quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     answers = healthy()
-    monkeypatch.setattr(verify, "open_kube", lambda _text: FakeKube(answers))
+    monkeypatch.setattr(verify, "open_patient", lambda _text: FakeKube(answers))
     return answers
 
 

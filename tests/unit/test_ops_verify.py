@@ -33,7 +33,7 @@ def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
 def api(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """The answers of the API server, to be changed by a test."""
     answers = healthy()
-    monkeypatch.setattr(verify, "open_kube", lambda _text: FakeKube(answers))
+    monkeypatch.setattr(verify, "open_patient", lambda _text: FakeKube(answers))
     return answers
 
 
