@@ -1,4 +1,4 @@
-"""Entry point of `python3 -I steps <step>`: makes the folder importable as a package and hands over."""
+"""Entry point of `python3 -IS steps <step>`: makes the folder importable as a package and hands over."""
 
 import sys
 from pathlib import Path

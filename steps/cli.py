@@ -48,7 +48,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
 def main(arguments: Sequence[str]) -> int:
     """Run the step that the arguments name and return the exit status."""
     if len(arguments) != 2 or arguments[1] not in STEPS:  # noqa: PLR2004 - program and step
-        print(f"usage: python3 -I steps STEP, where STEP is one of: {', '.join(STEPS)}", file=sys.stderr)
+        print(f"usage: python3 -IS steps STEP, where STEP is one of: {', '.join(STEPS)}", file=sys.stderr)
         return 2
     say: Callable[[str], None] = _printer(())
     for number in (signal.SIGTERM, signal.SIGINT):

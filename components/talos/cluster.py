@@ -12,7 +12,7 @@ from components.commands import run_step, secret_stdout
 from components.talos import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pulumi_command import local
 
@@ -39,7 +39,7 @@ class TalosClusterArgs:
 class TalosCluster(Component):
     """Machines in maintenance mode become a Kubernetes cluster without a CNI.
 
-    Nodes are configured in parallel; with apply mode `auto`, which may reboot them, one after the other.
+    Nodes are configured in parallel; a step that has to reboot a node waits for those that do so already.
     """
 
     kubeconfig: pulumi.Output[str]
@@ -71,12 +71,20 @@ class TalosCluster(Component):
             machine_config = steps.machine_config(cluster, node, secrets)
             config = self.run(f"machine-config-{node.name}", machine_config, [network])
             step = steps.apply(cluster, node, secret_stdout(config), self.talosconfig)
-            after = applied[-1:] if cluster.talos.apply_mode == "auto" else []
-            applied.append(self.run(f"apply-{node.name}", step, after))
-            if cluster.talos.reset_on_destroy:
-                reset = steps.reset(cluster, node, self.talosconfig)
-                self.run(f"reset-{node.name}", reset, applied[-1:])
+            applied.append(self.run(f"apply-{node.name}", step))
+        if cluster.talos.reset_on_destroy:
+            self._arm_resets(cluster, applied)
         return applied
+
+    def _arm_resets(self, cluster: Cluster, applied: Sequence[local.Command]) -> None:
+        """Make the steps that wipe the nodes when they are deleted: workers first, while there is an API."""
+        control_planes: list[local.Command] = []
+        for node, apply in zip((*cluster.control_planes, *cluster.workers), applied, strict=True):
+            before = [] if node.is_control_plane else control_planes
+            reset = steps.reset(cluster, node, self.talosconfig)
+            armed = self.run(f"reset-{node.name}", reset, [apply, *before])
+            if node.is_control_plane:
+                control_planes.append(armed)
 
     def _issue_kubeconfig(
         self,

@@ -60,7 +60,7 @@ def run_step(
 ) -> subprocess.CompletedProcess[str]:
     """Run a step as the command provider does: plain data in the environment, secrets on stdin."""
     return subprocess.run(
-        [sys.executable, "-I", "steps", step],
+        [sys.executable, "-IS", "steps", step],
         cwd=ROOT,
         env={"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "STEP_TIMEOUT": "120", **environment},
         input=json.dumps(secrets),

@@ -41,7 +41,7 @@ class Program:
     def start(self, step: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
         """Start a step as the provider does: fixed interpreter, the project as current directory."""
         return subprocess.Popen(
-            [sys.executable, "-I", "steps", step],
+            [sys.executable, "-IS", "steps", step],
             cwd=ROOT,
             env={"PATH": self.path, "HOME": str(self.folder), "STEP_TIMEOUT": "60", **environment},
             stdin=subprocess.PIPE,

@@ -146,7 +146,7 @@ def test_the_kubernetes_provider_is_configured_only_when_the_api_answers(graph: 
 def test_steps_run_without_a_shell_and_without_anything_of_this_machine(graph: Graph) -> None:
     for name, resource in commands(graph).items():
         inputs = resource.inputs
-        assert inputs["interpreter"] == ["python3", "-I", "steps"], name
+        assert inputs["interpreter"] == ["python3", "-IS", "steps"], name
         assert inputs["addPreviousOutputInEnv"] is ("update" in inputs), name
         assert not inputs.keys() & {"dir", "triggers", "assetPaths", "archivePaths"}, name
 
@@ -403,22 +403,26 @@ def test_gates_stand_in_the_order_of_the_design(graph: Graph, name: str, before:
     assert before - graph.waits_for(name) == set()
 
 
-def test_nodes_are_configured_in_parallel(graph: Graph) -> None:
+@pytest.mark.parametrize("mode", ["no-reboot", "auto", "staged"])
+def test_nodes_are_configured_in_parallel(run_main: Callable[..., Graph], mode: str) -> None:
+    """Whatever the mode: a step that has to reboot its node takes a lock for that."""
+    graph = run_main({"talos": {"applyMode": mode}})
     for name in APPLIED:
         assert graph.waits_for(name) & APPLIED == set()
+
+
+def test_workers_are_wiped_before_control_planes(graph: Graph) -> None:
+    """What is made last is deleted first, and draining a worker needs an API server."""
+    armed = {f"homelab-reset-{node}" for node in NODES}
+    control_planes = {f"homelab-reset-cp{number}" for number in (1, 2, 3)}
+    assert {name: graph.waits_for(name) & armed for name in sorted(armed)} == {
+        name: set() if name in control_planes else control_planes for name in sorted(armed)
+    }
 
 
 def test_workers_are_no_part_of_the_bootstrap(graph: Graph) -> None:
     """A worker that does not boot must not keep etcd from starting."""
     assert not graph.waits_for("homelab-etcd") & {"homelab-apply-w1", "homelab-apply-w2"}
-
-
-def test_a_mode_that_may_reboot_takes_one_node_at_a_time(run_main: Callable[..., Graph]) -> None:
-    graph = run_main({"talos": {"applyMode": "auto"}})
-    order = [f"homelab-apply-{node}" for node in NODES]
-    assert {name: graph.waits_for(name) & APPLIED for name in order} == {
-        name: set(order[:index]) for index, name in enumerate(order)
-    }
 
 
 # --- what may never be lost, or run twice
@@ -487,6 +491,32 @@ def test_flux_owns_the_pool_alone(run_main: Callable[..., Graph]) -> None:
     assert {name for name in graph.resources if graph.parent(name) == "load-balancer"} == set()
     assert graph["load-balancer"].outputs == {"cidr": "10.0.50.200/29"}
     assert CILIUM - graph.waits_for("ingress-service") == set()
+
+
+def test_nginx_is_a_release_with_the_same_gates(run_main: Callable[..., Graph]) -> None:
+    graph = run_main({"ingress": {"controller": "nginx"}, "loadBalancer": {"verifyLease": True}})
+    children = {name for name in graph.resources if graph.parent(name) == "ingress"}
+    assert children == {"ingress-namespace", "ingress-release", "ingress-address", "ingress-lease"}
+    inputs = graph["ingress-release"].inputs
+    assert (inputs["name"], inputs["version"], inputs["namespace"]) == (
+        "ingress-nginx",
+        "4.14.2",
+        "ingress-nginx",
+    )
+    assert inputs["skipAwait"] is True
+    assert graph.waits_for("ingress-address") >= {"ingress-release", *POOL}
+
+
+def test_a_gateway_is_proven_by_the_service_that_cilium_makes(run_main: Callable[..., Graph]) -> None:
+    changes = {
+        "ingress": {"controller": "gateway", "name": "lan"},
+        "cilium": {"gatewayApi": {"enabled": True}},
+    }
+    graph = run_main(changes)
+    assert graph["ingress-gateway"].type == "kubernetes:gateway.networking.k8s.io/v1:Gateway"
+    environment = graph["ingress-address"].inputs["environment"]
+    assert environment["SERVICE"] == "ingress-nginx/cilium-gateway-lan"
+    assert graph[GUARD].inputs["environment"]["REQUESTS"] == "ingress-nginx/cilium-gateway-lan=10.0.50.200"
 
 
 @pytest.mark.parametrize("controller", ["external", "none"])

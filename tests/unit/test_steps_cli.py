@@ -56,7 +56,7 @@ def test_steps_run_through_a_link_to_the_folder(program: Program, tmp_path: Path
     project.mkdir()
     (project / "steps").symlink_to(ROOT / "steps")
     environment = {"PATH": program.path, "STEP_TIMEOUT": "60", "TALOS_VERSION": "v1.13.0"}
-    command = [sys.executable, "-I", "steps", "secrets"]
+    command = [sys.executable, "-IS", "steps", "secrets"]
     done = subprocess.run(
         command,
         cwd=project,
@@ -224,7 +224,7 @@ def test_the_folder_runs_as_a_program(
         runpy.run_path(str(ROOT / "steps" / "__main__.py"), run_name="__main__")
     assert caught.value.code == 2
     assert sys.path[0] == str(ROOT)
-    assert capsys.readouterr().err.startswith("usage: python3 -I steps STEP")
+    assert capsys.readouterr().err.startswith("usage: python3 -IS steps STEP")
 
 
 def test_importing_the_program_runs_nothing() -> None:
