@@ -28,9 +28,9 @@ WAITS = 3.0
 
 
 @contextmanager
-def lab(nodes: str, boot: str = "1s") -> Iterator[tuple[Layout, automation.Stack]]:
-    """Yield a fresh lab on a subnet of its own."""
-    os.environ |= {"LAB_NODES": nodes, "LAB_BOOT": boot, "LAB_SUBNET": "30"}
+def lab(nodes: str, reboot: str = "1s") -> Iterator[tuple[Layout, automation.Stack]]:
+    """Yield a fresh lab on a subnet of its own; a node's API is gone while it reboots into its system."""
+    os.environ |= {"LAB_NODES": nodes, "LAB_REBOOT": reboot, "LAB_SUBNET": "30"}
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as scratch:
         layout = Layout(Path(scratch) / "state")
         try:
@@ -83,7 +83,7 @@ def main() -> int:
     )
     phases = {}
     for nodes in ("3+2", "3+47"):
-        with lab(nodes, boot="10s") as (_, stack):
+        with lab(nodes, reboot="10s") as (_, stack):
             phases[nodes] = timed_up(stack)[1].phase("-apply-")
     print(
         f"nodes phase, boot wait 10 s: 5 nodes {phases['3+2']:.1f} s, 50 nodes {phases['3+47']:.1f} s, "
