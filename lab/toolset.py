@@ -46,6 +46,7 @@ PARTS = (
     ("kubelet, pods", "SIMULATED: registered by the simulator, pods by kwok"),
     ("Cilium agent", "NOT RUN: no eBPF, no ARP answer, no lease"),
 )
+STAND_IN = "STAND-IN of the lab (lab/plugins/README.md); LAB_RETRY_PLUGINS=1 tries the real one again"
 
 
 @dataclass(frozen=True)
