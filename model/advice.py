@@ -112,6 +112,15 @@ def unused_ingress_address(cluster: Cluster) -> Iterator[str]:
         yield "ingress.address: not reserved, because ingress.controller is none"
 
 
+def nginx_is_archived(cluster: Cluster) -> Iterator[str]:
+    """Nobody mends it any more; the images can still be had."""
+    if cluster.ingress.controller == "nginx":
+        yield (
+            "ingress.controller: upstream archived Ingress Nginx in March 2026, it gets no security fixes; "
+            "gateway gives the same address to a Gateway of Cilium (docs/ingress.md)"
+        )
+
+
 def gateway_api_needs_its_kinds(cluster: Cluster) -> Iterator[str]:
     """Cilium does not install them, and its operator looks for them only when it starts."""
     if cluster.cilium.gateway_api.enabled:
@@ -145,6 +154,7 @@ CHECKS: tuple[Callable[[Cluster], Iterator[str]], ...] = (
     static_addresses_from_dhcp,
     endpoint_on_one_node,
     unused_ingress_address,
+    nginx_is_archived,
     gateway_api_needs_its_kinds,
     pool_edits_that_move_addresses,
     destroy_wipes_nodes,

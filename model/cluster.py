@@ -129,7 +129,7 @@ class Cluster(Model):
         if ingress.controller == "none" or ingress.address is None:
             return None
         return Reservation.model_construct(
-            namespace=ingress.namespace, name=ingress.name, address=ingress.address
+            namespace=ingress.namespace, name=ingress.service_name, address=ingress.address
         )
 
     @cached_property

@@ -2,12 +2,20 @@
 
 from fractions import Fraction
 from math import ceil
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
 from model.base import Model
-from model.types import AcknowledgedWord, Address4, DnsLabel, Network4, Seconds
+from model.types import (
+    AcknowledgedWord,
+    Address4,
+    ChartRepository,
+    DnsLabel,
+    Network4,
+    PlainVersion,
+    Seconds,
+)
 
 
 class Leases(Model):
@@ -96,18 +104,44 @@ class LoadBalancer(Model):
         return ClientRateLimit(qps=max(qps, _LEAST.qps), burst=max(2 * qps, _LEAST.burst))
 
 
-class Ingress(Model):
-    """The Service that asks for its address.
+class IngressChart(Model):
+    """Where the Ingress Nginx chart comes from: a repository, or a local directory or archive."""
 
-    `service` creates it; `external` only reserves the address for a Service that a chart or Flux creates.
+    repository: ChartRepository = Field(
+        default="https://kubernetes.github.io/ingress-nginx",
+        description="Helm repository (https://…) or OCI registry (oci://…/ingress-nginx).",
+    )
+    path: str | None = Field(
+        default=None,
+        description="Directory or .tgz, relative to the project; then no repository is asked.",
+    )
+    version: PlainVersion = Field(
+        default="4.14.2", description="Version of the chart; there are few new ones."
+    )
+
+
+GATEWAY_SERVICE = "cilium-gateway-"
+"""What Cilium puts before a Gateway's name for its Service (operator/pkg/model/translation/gateway-api)."""
+
+
+class Ingress(Model):
+    """Who asks for the address of the ingress.
+
+    `service` creates a Service alone, `nginx` the Ingress Nginx controller, `gateway` a Gateway of Cilium;
+    `external` only reserves the address for a Service that a chart or Flux creates.
     """
 
-    controller: Literal["service", "external", "none"] = Field(
+    controller: Literal["service", "nginx", "gateway", "external", "none"] = Field(
         default="service",
-        description="service: create the Service; external: only reserve its address; none: no ingress.",
+        description="service: create the Service; nginx: install Ingress Nginx; gateway: create a Gateway of "
+        "Cilium; external: only reserve its address; none: no ingress.",
     )
-    namespace: DnsLabel = Field(default="ingress-nginx", description="Namespace of the Service.")
-    name: DnsLabel = Field(default="ingress-nginx-controller", description="Name of the Service.")
+    namespace: DnsLabel = Field(
+        default="ingress-nginx", description="Namespace of the Service, or of the Gateway."
+    )
+    name: DnsLabel = Field(
+        default="ingress-nginx-controller", description="Name of the Service, or of the Gateway."
+    )
     address: Address4 | None = Field(
         default=None, description="The address it asks for, in loadBalancer.cidr."
     )
@@ -121,5 +155,18 @@ class Ingress(Model):
             "app.kubernetes.io/instance": "ingress-nginx",
             "app.kubernetes.io/component": "controller",
         },
-        description="Labels of the pods behind the Service.",
+        description="Labels of the pods behind the Service, for controller service.",
     )
+    chart: IngressChart = Field(default=IngressChart(), description="The chart, for controller nginx.")
+    values: dict[str, Any] = Field(
+        default={}, description="Helm values over those of the program, for controller nginx."
+    )
+    tls_secret: DnsLabel | None = Field(
+        default=None,
+        description="Secret with the certificate of a listener on 443, for controller gateway.",
+    )
+
+    @property
+    def service_name(self) -> str:
+        """Name of the Service that holds the address: Cilium names that of a Gateway after the Gateway."""
+        return GATEWAY_SERVICE + self.name if self.controller == "gateway" else self.name

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from model import Cluster
     from model.cilium import Chart
+    from model.kubernetes import IngressChart
 
 NAMESPACE = "kube-system"
 RELEASE = "cilium"
@@ -26,7 +27,9 @@ CRDS = ("ciliumloadbalancerippools.cilium.io", "ciliuml2announcementpolicies.cil
 """Definitions that the running operator registers; the chart has none."""
 
 GATEWAY_KINDS = ("gatewayclasses", "gateways", "httproutes", "grpcroutes", "referencegrants")
-"""Kinds without which no supported Cilium starts its Gateway controller (operator/pkg/gateway-api)."""
+"""Kinds without which Cilium's operator starts no Gateway controller (operator/pkg/gateway-api)."""
+
+GATEWAY_KINDS_SINCE_1_20 = ("tlsroutes", "backendtlspolicies")
 
 
 class Cilium(Component):
@@ -88,13 +91,15 @@ def rate_limit_note(cluster: Cluster) -> str:
 
 def gateway_crds(args: KubernetesArgs) -> Step:
     """Wait until the kinds of the Gateway API exist: Cilium's operator looks for them only when it starts."""
-    release = GATEWAY_API[minor(args.cluster.versions.cilium)]
+    version = minor(args.cluster.versions.cilium)
+    kinds = GATEWAY_KINDS + (GATEWAY_KINDS_SINCE_1_20 if version >= (1, 20) else ())
+    release = GATEWAY_API[version]
     check = f"docs/ingress.md: somebody must install the CRDs of the Gateway API {release} before Cilium"
     return Step(
         name="crds-established",
         timeout=args.cluster.timeouts.crds,
         environment={
-            "CRDS": " ".join(f"{kind}.gateway.networking.k8s.io" for kind in GATEWAY_KINDS),
+            "CRDS": " ".join(f"{kind}.gateway.networking.k8s.io" for kind in kinds),
             "CHECK": check,
         },
         secrets=args.secrets,
@@ -122,10 +127,10 @@ def nodes_ready(args: KubernetesArgs) -> Step:
     )
 
 
-def chart_source(chart: Chart) -> dict[str, Any]:
-    """Return the arguments of the release that say where the chart is."""
+def chart_source(chart: Chart | IngressChart, name: str = RELEASE) -> dict[str, Any]:
+    """Return the arguments of the release that say where the chart of that name is."""
     if chart.path is not None:
         return {"chart": chart.path}
     if chart.repository.startswith("oci://"):
-        return {"chart": f"{chart.repository.removesuffix('/').removesuffix('/cilium')}/cilium"}
-    return {"chart": "cilium", "repository_opts": {"repo": chart.repository}}
+        return {"chart": f"{chart.repository.removesuffix('/').removesuffix(f'/{name}')}/{name}"}
+    return {"chart": name, "repository_opts": {"repo": chart.repository}}

@@ -92,7 +92,7 @@ def own_requests(cluster: Cluster) -> str:
     ingress = cluster.ingress
     if ingress.controller in {"none", "external"} or ingress.address is None:
         return ""
-    return f"{ingress.namespace}/{ingress.name}={ingress.address}"
+    return f"{ingress.namespace}/{ingress.service_name}={ingress.address}"
 
 
 def pools_valid(args: KubernetesArgs, wanted: Sequence[dict[str, Any]]) -> Step:

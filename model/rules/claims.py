@@ -73,7 +73,9 @@ def of_services(load_balancer: LoadBalancer, ingress: Ingress) -> tuple[Claim, .
         for index, wish in enumerate(load_balancer.reservations)
     ]
     if ingress.controller != "none" and ingress.address is not None:
-        claims.insert(0, Claim("ingress.address", f"{ingress.namespace}/{ingress.name}", ingress.address))
+        claims.insert(
+            0, Claim("ingress.address", f"{ingress.namespace}/{ingress.service_name}", ingress.address)
+        )
     return tuple(claims)
 
 

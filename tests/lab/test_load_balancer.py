@@ -72,7 +72,7 @@ def create(client: report.Client, name: str, **annotations: str) -> None:
 def ask(lab: Run, client: report.Client, service: str, address: str, seconds: int) -> tuple[int, str]:
     """Return how the program's own gate ends for a Service."""
     done = subprocess.run(
-        [sys.executable, "-I", "steps", "address-assigned"],
+        [sys.executable, "-IS", "steps", "address-assigned"],
         cwd=lab.layout.project,
         env={**os.environ, "SERVICE": service, "ADDRESS": address, "STEP_TIMEOUT": str(seconds)},
         input=json.dumps({"kubeconfig": client.kubeconfig}),

@@ -9,11 +9,15 @@ import pytest
 
 from components.cilium.release import chart_source
 from components.commands import GRACE, Step, digest, run_step
-from components.ingress import namespace_manifest, service_manifest
+from components.ingress.gateway import gateway_manifest
+from components.ingress.nginx import nginx_values, release_name
+from components.ingress.service import namespace_manifest, service_manifest
+from components.load_balancer.manifests import pools
 from components.objects import type_token
 from components.outputs import stack_outputs
 from components.talos.cluster import TalosClusterArgs
 from model.cilium import Chart
+from model.kubernetes import IngressChart
 from tests.conftest import void
 from tests.golden.documents import load
 from tests.recording import Secret, record
@@ -119,6 +123,71 @@ def test_the_service_asks_for_its_address(make_cluster: Callable[[dict[str, Any]
         },
     }
     assert namespace_manifest(cluster.ingress)["metadata"] == {"name": "ingress-nginx"}
+
+
+@pytest.mark.parametrize(
+    ("chart", "source"),
+    [
+        (
+            {},
+            {
+                "chart": "ingress-nginx",
+                "repository_opts": {"repo": "https://kubernetes.github.io/ingress-nginx"},
+            },
+        ),
+        ({"path": "charts/nginx.tgz"}, {"chart": "charts/nginx.tgz"}),
+        ({"repository": "oci://h/ingress-nginx/"}, {"chart": "oci://h/ingress-nginx"}),
+    ],
+)
+def test_the_chart_of_nginx_too(chart: dict[str, str], source: dict[str, Any]) -> None:
+    assert chart_source(IngressChart(**chart), "ingress-nginx") == source
+
+
+def test_nginx_asks_for_the_address_under_the_name_of_the_reservation() -> None:
+    """The chart calls its Service after the release, with -controller."""
+    ingress = load("nginx").ingress
+    assert release_name(ingress) == "ingress-nginx"
+    assert nginx_values(ingress) == {
+        "fullnameOverride": "ingress-nginx",
+        "controller": {
+            "service": {
+                "annotations": {"lbipam.cilium.io/ips": "10.0.50.200"},
+                "externalTrafficPolicy": "Local",
+            },
+            "replicaCount": 2,
+        },
+    }
+
+
+def test_a_gateway_has_the_address_and_routes_of_any_namespace() -> None:
+    ingress = load("gateway").ingress
+    routes = {"namespaces": {"from": "All"}}
+    assert gateway_manifest(ingress)["spec"] == {
+        "gatewayClassName": "cilium",
+        "addresses": [{"type": "IPAddress", "value": "10.0.50.200"}],
+        "listeners": [
+            {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": routes},
+            {
+                "name": "https",
+                "port": 443,
+                "protocol": "HTTPS",
+                "tls": {"mode": "Terminate", "certificateRefs": [{"name": "wildcard"}]},
+                "allowedRoutes": routes,
+            },
+        ],
+    }
+    plain = gateway_manifest(ingress.model_copy(update={"tls_secret": None}))
+    assert [listener["name"] for listener in plain["spec"]["listeners"]] == ["http"]
+
+
+def test_the_reservation_fits_the_service_that_cilium_makes_for_a_gateway() -> None:
+    """It is called after the Gateway, not like it."""
+    reserved = pools(load("gateway"))[1]
+    assert reserved["metadata"]["name"] == "cilium-gateway-lan.gateway"
+    assert reserved["spec"]["serviceSelector"]["matchLabels"] == {
+        "io.kubernetes.service.namespace": "gateway",
+        "io.kubernetes.service.name": "cilium-gateway-lan",
+    }
 
 
 def test_nodes_in_the_lan_have_their_address_there() -> None:

@@ -42,6 +42,10 @@ SEEN: dict[str, dict[str, Any]] = {
     "ingress.address: not reserved, because ingress.controller is none": {
         "changes": {"ingress.controller": "none"}
     },
+    "ingress.controller: upstream archived Ingress Nginx in March 2026, it gets no security fixes; "
+    "gateway gives the same address to a Gateway of Cilium (docs/ingress.md)": {
+        "changes": {"ingress.controller": "nginx"}
+    },
     "cilium.gatewayApi.enabled: the CRDs of the Gateway API v1.6.1 must exist before Cilium is released, "
     "see docs/ingress.md; the program waits for them": {"changes": {"cilium.gatewayApi": {"enabled": True}}},
     "versions.cilium: before 1.18.2 a change of a pool may move addresses of Services; use 1.18.2": {
