@@ -5,10 +5,11 @@ STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lab-preview lab-destroy lab-env lab-down test check format tools bench schema lock
+.PHONY: help lab lab-preview lab-destroy lab-env lab-down lab-real lab-real-down test check format tools bench
+.PHONY: schema lock verify doctor render
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 $(STAMP): requirements-dev.txt requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
@@ -31,6 +32,22 @@ lab-env: $(STAMP) ## shell lines for kubectl and talosctl against the lab
 
 lab-down: $(STAMP) ## end every process of the lab and remove its state
 	@$(RUN) -m lab down
+
+lab-real: $(STAMP) ## real Talos nodes and the real Cilium agent in namespaces, ARP and HTTP on 10.0.50.200 (root)
+	@$(RUN) -m lab.real up
+	@$(RUN) -m lab.real prove
+
+lab-real-down: $(STAMP) ## end the real lab and remove all of it
+	@$(RUN) -m lab.real down
+
+verify: $(STAMP) ## is the cluster of STACK as it should be? a table with evidence (docs/verify.md)
+	@$(RUN) -m ops verify $(if $(STACK),--stack $(STACK))
+
+doctor: $(STAMP) ## what is wrong, and the likely cause: tools, nodes, config, addresses
+	@$(RUN) -m ops doctor $(if $(STACK),--stack $(STACK))
+
+render: $(STAMP) ## write cilium-ip-pool.yaml of STACK for Flux (docs/flux.md)
+	@$(RUN) -m ops render $(if $(STACK),--stack $(STACK)) --pool cilium-ip-pool.yaml
 
 test: $(STAMP) ## every check and test (CI runs this)
 	@$(RUN) -m tests

@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-SOURCES = ("config.py", "__main__.py", "model", "components", "steps", "lab", "tests")
-COVERED = ("config", "model", "components", "steps")
+SOURCES = ("config.py", "__main__.py", "model", "components", "steps", "ops", "lab", "tests")
+COVERED = ("config", "model", "components", "steps", "ops")
 
 
 @dataclass(frozen=True)
