@@ -38,8 +38,9 @@ class Kubeconfig:
 def parse_kubeconfig(text: str) -> Kubeconfig:
     """Return the access data of a kubeconfig with exactly one cluster and one user.
 
-    No YAML parser exists in the standard library. The five fields wanted are plain scalars on lines of their own in
-    everything that talosctl, kubectl and Pulumi write; a file where that is not so is refused, never guessed at.
+    No YAML parser exists in the standard library. The five fields wanted are plain scalars on lines of their
+    own in everything that talosctl, kubectl and Pulumi write; a file where that is not so is refused, never
+    guessed at.
 
     Raises:
         StepError: a field is missing, doubled or not base64.
@@ -92,4 +93,6 @@ def _decoded(name: str, values: dict[str, str]) -> str:
 
 
 def _unfit(reason: str) -> StepError:
-    return StepError(f"the kubeconfig cannot be used: {reason}", "that it holds exactly one cluster and one user")
+    return StepError(
+        f"the kubeconfig cannot be used: {reason}", "that it holds exactly one cluster and one user"
+    )
