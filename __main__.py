@@ -24,7 +24,8 @@ def after(*parts: pulumi.Resource) -> ResourceOptions:
 inside = components.KubernetesArgs(cluster=cluster, kubeconfig=talos.kubeconfig)
 cilium = components.Cilium("cilium", inside, after(talos))
 load_balancer = components.LoadBalancerPool("load-balancer", inside, after(cilium))
-components.IngressService("ingress", inside, after(cilium, load_balancer))
+ingress = components.IngressService("ingress", inside, after(cilium, load_balancer))
+components.NetworkPolicies("network-policies", inside, after(cilium, ingress))
 
 pulumi.export("kubeconfig", talos.kubeconfig)
 pulumi.export("talosconfig", talos.talosconfig)

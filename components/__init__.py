@@ -1,7 +1,7 @@
-"""The cluster as four components: Talos, Cilium, the LoadBalancer pool, the ingress Service."""
+"""The cluster as five components: Talos, Cilium, the LoadBalancer pool, the ingress Service, policies."""
 
 from components.base import KubernetesArgs
-from components.cilium import Cilium
+from components.cilium import Cilium, NetworkPolicies
 from components.ingress import IngressService
 from components.load_balancer import LoadBalancerPool
 from components.outputs import stack_outputs
@@ -13,6 +13,7 @@ __all__ = [
     "IngressService",
     "KubernetesArgs",
     "LoadBalancerPool",
+    "NetworkPolicies",
     "TalosCluster",
     "TalosClusterArgs",
     "kubernetes_provider",

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator
 
 from model.base import Model
-from model.types import ChartRepository, LinkName
+from model.types import ChartRepository, DnsLabel, LinkName
 
 
 def parse_kube_proxy_replacement(value: object) -> bool | str:
@@ -63,6 +63,15 @@ class GatewayApi(Model):
     enabled: bool = Field(default=False, description="Cilium answers for Gateways of class cilium.")
 
 
+class NetworkPolicies(Model):
+    """Policies that the program creates; without any, every pod may talk to every other."""
+
+    default_deny: tuple[DnsLabel, ...] = Field(
+        default=(),
+        description="Namespaces whose pods may only ask DNS until other policies allow more; they must exist.",
+    )
+
+
 class Metrics(Model):
     """What Prometheus may ask of Cilium."""
 
@@ -93,6 +102,9 @@ class Cilium(Model):
         default=BandwidthManager(), description="Bandwidth limits of pods, off by default."
     )
     gateway_api: GatewayApi = Field(default=GatewayApi(), description="Gateways of Cilium, off by default.")
+    network_policies: NetworkPolicies = Field(
+        default=NetworkPolicies(), description="Baseline policies, off by default."
+    )
     hubble: Hubble = Field(default=Hubble(), description="Flow observability, off by default.")
     metrics: Metrics = Field(default=Metrics(), description="For Prometheus, off by default.")
     operator_replicas: int | None = Field(

@@ -81,6 +81,17 @@ def hubble_parts_need_each_other(cilium: Cilium) -> Iterator[Fault]:
         yield Fault("cilium.hubble.metrics", "needs Hubble: set cilium.hubble.enabled to true")
 
 
+def default_deny_spares_the_system(cilium: Cilium) -> Iterator[Fault]:
+    """DNS, and what everything else needs, runs in kube-system."""
+    namespaces = cilium.network_policies.default_deny
+    for index, namespace in enumerate(namespaces):
+        path = f"cilium.networkPolicies.defaultDeny.{index}"
+        if namespace == "kube-system":
+            yield Fault(path, "kube-system holds the cluster's DNS and Cilium itself: leave it open")
+        if namespace in namespaces[:index]:
+            yield Fault(path, f"{namespace} stands there twice: remove one")
+
+
 def chart_path_is_relative(cilium: Cilium) -> Iterator[Fault]:
     """A path of one machine would differ on every other one."""
     path = cilium.chart.path
@@ -106,6 +117,7 @@ def cilium_services_are_announced(cilium: Cilium) -> Iterator[Fault]:
 RULES = (
     kube_proxy_is_replaced,
     hubble_parts_need_each_other,
+    default_deny_spares_the_system,
     chart_path_is_relative,
     values_leave_the_programs_alone,
     cilium_services_are_announced,

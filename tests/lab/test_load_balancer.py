@@ -92,8 +92,8 @@ def planned(lab: Run, name: str) -> tuple[str, str]:
     assert step.op.value == "update"
     assert step.old is not None
     assert step.new is not None
-    before, after = (state.inputs["environment"]["POOLS"].splitlines()[0] for state in (step.old, step.new))
-    return before, after
+    old, new = (dict(state.inputs or {})["environment"]["POOLS"] for state in (step.old, step.new))
+    return old.splitlines()[0], new.splitlines()[0]
 
 
 def refused(lab: Run) -> str:

@@ -33,6 +33,7 @@ COMPONENTS = {
     "cilium": ("homelab:cilium:Cilium", CILIUM),
     "load-balancer": ("homelab:cilium:LoadBalancerPool", POOL),
     "ingress": ("homelab:kubernetes:IngressService", INGRESS),
+    "network-policies": ("homelab:cilium:NetworkPolicies", set()),
 }
 KUBERNETES = {
     "cilium-release": "kubernetes:helm.sh/v3:Release",
@@ -103,6 +104,7 @@ def test_outputs_of_every_component_are_registered(graph: Graph) -> None:
         "cilium": {"version": "1.20.2"},
         "load-balancer": {"cidr": "10.0.50.200/29"},
         "ingress": {"address": "10.0.50.200"},
+        "network-policies": {"defaultDeny": []},
     }
 
 
@@ -491,6 +493,26 @@ def test_flux_owns_the_pool_alone(run_main: Callable[..., Graph]) -> None:
     assert {name for name in graph.resources if graph.parent(name) == "load-balancer"} == set()
     assert graph["load-balancer"].outputs == {"cidr": "10.0.50.200/29"}
     assert CILIUM - graph.waits_for("ingress-service") == set()
+
+
+def test_namespaces_are_closed_only_where_asked_for_and_when_the_kind_exists(
+    run_main: Callable[..., Graph],
+) -> None:
+    graph = run_main({"cilium": {"networkPolicies": {"defaultDeny": ["web", "ingress-nginx"]}}})
+    policies = ["network-policies-default-deny-ingress-nginx", "network-policies-default-deny-web"]
+    children = {name for name in graph.resources if graph.parent(name) == "network-policies"}
+    assert children == {"network-policies-crds", *policies}
+    environment = graph["network-policies-crds"].inputs["environment"]
+    assert environment["CRDS"] == "ciliumnetworkpolicies.cilium.io"
+    for name in policies:
+        assert graph.waits_for(name) >= {"network-policies-crds", "cilium-ready", "ingress-namespace"}
+    assert graph[policies[1]].inputs["metadata"] == {"name": "default-deny", "namespace": "web"}
+    spec = graph[policies[1]].inputs["spec"]
+    assert spec["endpointSelector"] == {}
+    assert spec["ingress"] == [{}]
+    (rule,) = spec["egress"]
+    assert rule["toEndpoints"][0]["matchLabels"]["k8s:k8s-app"] == "kube-dns"
+    assert [port["protocol"] for port in rule["toPorts"][0]["ports"]] == ["UDP", "TCP"]
 
 
 def test_nginx_is_a_release_with_the_same_gates(run_main: Callable[..., Graph]) -> None:
