@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import pytest
 
 from lab import commands, engine, simulator
 from lab.layout import Layout
+from lab.toolset import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pulumi.automation import EngineEvent
 
 SUBNET = "20"
+LOOKS = 5
+"""How often a process is looked at: a fork shows its parent's command line until it runs its own."""
 
 
 @dataclass
@@ -58,31 +62,33 @@ class Run:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Run]:
-    """A fresh lab with its tools; HOME is empty, so that anything written there is seen."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="lab-") as scratch:
-        home = Path(scratch) / "home"
-        home.mkdir()
-        cache = os.environ.get("LAB_CACHE_DIR") or str(_user_cache())
-        patch.setenv("LAB_CACHE_DIR", cache)
-        patch.setenv("LAB_SUBNET", SUBNET)
-        layout = Layout(Path(scratch) / "state")
-        stack = commands.prepare(layout)
-        patch.setenv("HOME", str(home))
-        run = Run(layout, home, stack)
+    """A fresh lab of the default size, watched while it runs."""
+    with fresh_lab(SUBNET) as run:
         watch = _Watch(run.command_lines)
         watch.start()
         try:
             yield run
         finally:
             watch.end()
+
+
+@contextmanager
+def fresh_lab(subnet: str, nodes: str = "") -> Iterator[Run]:
+    """Yield a lab with its tools; HOME is empty, so that anything written there is seen."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="lab-") as scratch:
+        home = Path(scratch) / "home"
+        home.mkdir()
+        patch.setenv("LAB_CACHE_DIR", str(cache_directory()))
+        patch.setenv("LAB_SUBNET", subnet)
+        patch.setenv("LAB_NODES", nodes)
+        layout = Layout(Path(scratch) / "state")
+        stack = commands.prepare(layout)
+        patch.setenv("HOME", str(home))
+        try:
+            yield Run(layout, home, stack)
+        finally:
             simulator.stop(layout)
             shutil.rmtree(layout.state, ignore_errors=True)
-
-
-def _user_cache() -> Path:
-    from lab.toolset import cache_directory  # noqa: PLC0415 - reads the environment of the session
-
-    return cache_directory()
 
 
 class _Watch(threading.Thread):
@@ -91,14 +97,17 @@ class _Watch(threading.Thread):
     def __init__(self, seen: set[str]) -> None:
         super().__init__(daemon=True)
         self._seen = seen
+        self._looks: dict[str, int] = {}
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Look about two hundred times a second: a talosctl call takes longer than that."""
-        while not self._ended.wait(0.005):
-            for entry in Path("/proc").iterdir():
-                if entry.name.isdecimal():
-                    self._read(entry)
+        """Look about a hundred times a second: a talosctl call takes longer than that."""
+        while not self._ended.wait(0.01):
+            alive = {name for name in os.listdir("/proc") if name.isdecimal()}  # noqa: PTH208 - names only
+            self._looks = {name: self._looks.get(name, 0) + 1 for name in alive}
+            for name, looks in self._looks.items():
+                if looks <= LOOKS:
+                    self._read(Path("/proc") / name)
 
     def _read(self, entry: Path) -> None:
         try:

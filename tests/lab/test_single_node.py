@@ -1,0 +1,68 @@
+"""The smallest cluster: one node, a given endpoint instead of a VIP, imported Talos secrets."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from lab import report
+from tests.lab.conftest import fresh_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pulumi import automation
+
+    from tests.lab.conftest import Run
+
+pytestmark = pytest.mark.lab
+ADDRESS = "127.0.24.11"
+
+
+@pytest.fixture(scope="module")
+def single() -> Iterator[Run]:
+    """A lab of one node."""
+    with fresh_lab("24", nodes="1") as run:
+        document = yaml.safe_load(run.layout.stack_file.read_text())
+        document["config"]["homelab:cluster"]["endpoint"] = {"host": ADDRESS}
+        run.layout.stack_file.write_text(yaml.safe_dump(document, sort_keys=False))
+        yield run
+
+
+@pytest.fixture(scope="module")
+def bundle(single: Run) -> str:
+    """A secrets bundle made by hand."""
+    command = [str(single.layout.tools / "talosctl"), "gen", "secrets", "--output-file=-"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def done(single: Run, bundle: str) -> automation.UpResult:
+    """The first `pulumi up`."""
+    single.run_pulumi(
+        "pulumi", "config", "set", "--secret", "--stack=lab", "homelab:talosSecrets", "--", bundle
+    )
+    return single.up()
+
+
+def test_one_node_becomes_a_cluster_with_its_address(single: Run, done: automation.UpResult) -> None:
+    assert done.outputs["endpoint"].value == f"https://{ADDRESS}:6443"
+    client = report.Client(single.layout, done.outputs["kubeconfig"].value)
+    assert [str(check) for check in report.checks(client, 1, "10.0.50.200") if not check.passed] == []
+
+
+def test_its_identity_is_the_imported_one(done: automation.UpResult, bundle: str) -> None:
+    """The CA of the outputs is the CA of the bundle, and no other secrets were generated."""
+    talosconfig = yaml.safe_load(done.outputs["talosconfig"].value)
+    context = talosconfig["contexts"][talosconfig["context"]]
+    assert context["ca"] == yaml.safe_load(bundle)["certs"]["os"]["crt"]
+
+
+def test_no_secrets_step_is_in_the_state(single: Run, done: automation.UpResult) -> None:
+    resources = (single.stack.export_stack().deployment or {})["resources"]
+    names = [resource["urn"].rpartition("::")[2] for resource in resources]
+    assert "homelab-bootstrap" in names
+    assert "homelab-secrets" not in names
