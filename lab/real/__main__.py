@@ -14,6 +14,7 @@ from lab.real.host import Unsuitable
 from lab.real.inventory import InventoryError
 from lab.real.layout import RealLayout
 from lab.real.network import NetworkError
+from lab.real.node import NodeError
 from lab.real.site import SiteError
 from lab.tools import Interrupted, ToolsError
 
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
         return COMMANDS[options.command](RealLayout(options.state.resolve()))
     except Unsuitable as reasons:
         print(f"lab-real cannot run on this machine:\n{reasons}", file=sys.stderr)
-    except (SiteError, InventoryError, NetworkError, GroupError, ClusterError) as error:
+    except (SiteError, InventoryError, NetworkError, NodeError, GroupError, ClusterError) as error:
         print(f"lab-real: {error}", file=sys.stderr)
     except ToolsError as error:
         print(f"lab-real: tools are missing:\n{error}", file=sys.stderr)

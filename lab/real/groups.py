@@ -67,6 +67,12 @@ class Groups:
         joined = [str(path) for path in (group, self.memory) if path is not None]
         return ["sh", "-c", JOIN, "join", *joined, "--", *command]
 
+    def move(self, pid: int, name: str) -> None:
+        """Move a process of the lab into group `name`, which is made if there is none."""
+        group = self.top / name
+        group.mkdir(exist_ok=True)
+        (group / "cgroup.procs").write_text(str(pid))
+
     def running(self, name: str = "") -> bool:
         """Tell whether any process is in a group (or, without a name, in any of the lab)."""
         events = self.top / name / "cgroup.events"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ VOLUMES = {
 }
 """What survives a restart of the node: the volumes of Talos's own container platform."""
 
+PARENTS = "parents"
+"""The cgroup of the processes that made the nodes' namespaces."""
+
+BIRTH_LIMIT = 20.0
 NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--cgroup")
 
 
@@ -57,6 +62,7 @@ class Nodes:
         """Start a node in a fresh network namespace; what its volumes hold decides what it becomes."""
         directory = self.layout.node(machine.name)
         (directory / "root").mkdir(parents=True, exist_ok=True)
+        (directory / "born").unlink(missing_ok=True)
         description = directory / "node.json"
         description.write_text(json.dumps(self._describe(machine, directory), indent=2))
         command = network.inside(
@@ -70,14 +76,28 @@ class Nodes:
             str(description),
         )
         with (directory / "console.log").open("ab") as console:
-            subprocess.Popen(
+            parent = subprocess.Popen(
                 self.groups.joining(machine.name, *command),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
                 env={"PATH": packages.SYSTEM_PATH},
             )
+
+        self._leave_alone(parent, machine, directory / "born")
+
+    def _leave_alone(self, parent: subprocess.Popen[bytes], machine: Machine, born: Path) -> None:
+        """Take the process that made the namespaces out of the node's cgroup, then let the node begin."""
+        deadline = time.monotonic() + BIRTH_LIMIT
+        while not born.exists():
+            if parent.poll() is not None or time.monotonic() > deadline:
+                self.groups.end(machine.name)
+                raise NodeError(f"{machine.name} did not start:\n{self.console(machine)}")
+            time.sleep(0.01)
+        self.groups.move(parent.pid, PARENTS)
+        if parent.stdin is not None:
+            parent.stdin.close()
 
     def _describe(self, machine: Machine, directory: Path) -> dict[str, object]:
         return {

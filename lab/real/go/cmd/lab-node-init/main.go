@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -46,12 +47,22 @@ func run(arguments []string) error {
 	if err := json.Unmarshal(text, &this); err != nil {
 		return err
 	}
-	for _, step := range []func(node) error{names, system, devices, volumes, files, sysctls, enter} {
+	for _, step := range []func(node) error{alone, names, system, devices, volumes, files, sysctls, enter} {
 		if err := step(this); err != nil {
 			return err
 		}
 	}
 	return syscall.Exec("/sbin/init", []string{"/sbin/init"}, []string{"PATH=/usr/bin", "PLATFORM=container", "TALOSSKU=lab"})
+}
+
+// alone waits until the lab has taken the process that made the namespaces out of the node's cgroup: the kernel
+// gives no controllers to groups below one that has processes of its own.
+func alone(this node) error {
+	if err := os.WriteFile(filepath.Join(this.State, "born"), nil, 0o600); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
 // names sets the host name and keeps later mounts out of the machine's mount table.
