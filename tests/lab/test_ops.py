@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 INGRESS = "ingress-nginx/ingress-nginx-controller"
 NAMESPACE = "ops-test"
+OWNER = "--field-manager=pulumi-kubernetes"
 ADDRESS = "jsonpath={.status.loadBalancer.ingress[0].ip}"
 
 
@@ -99,7 +100,7 @@ def test_verify_fails_when_a_pool_is_gone(lab: Run, client: report.Client) -> No
     finally:
         kept = {key: manifest[key] for key in ("apiVersion", "kind", "spec")}
         kept["metadata"] = {key: manifest["metadata"][key] for key in ("name", "annotations")}
-        client.run("kubectl", "create", "--filename=-", stdin=json.dumps(kept))
+        client.run("kubectl", "create", OWNER, "--filename=-", stdin=json.dumps(kept))
     assert status == 1
     assert failures(table) == ["pool homelab: does not exist"]
 
