@@ -68,7 +68,7 @@ class NetworkPolicies(Model):
 
     default_deny: tuple[DnsLabel, ...] = Field(
         default=(),
-        description="Namespaces whose pods may only ask DNS until other policies allow more; they must exist.",
+        description="Existing namespaces whose pods may only ask DNS until other policies allow more.",
     )
 
 
