@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -143,16 +142,8 @@ type vips struct {
 
 func newVIPs() *vips { return &vips{open: map[netip.Addr]*proxy{}, warned: map[netip.Addr]bool{}} }
 
-func (v *vips) reconcile(_ context.Context, c *Cluster) {
-	wanted := map[netip.Addr]bool{}
-
-	if c.APIReady() {
-		for _, node := range c.ControlPlanes() {
-			for _, address := range node.Config().VIPs {
-				wanted[address] = address.IsLoopback()
-			}
-		}
-	}
+func (v *vips) reconcile(c *Cluster) {
+	wanted := c.virtualAddresses()
 
 	for address, open := range v.open {
 		if !wanted[address] {
@@ -161,25 +152,49 @@ func (v *vips) reconcile(_ context.Context, c *Cluster) {
 		}
 	}
 
-	for address, bindable := range wanted {
-		if !bindable && !v.warned[address] {
-			v.warned[address] = true
+	for address := range wanted {
+		if v.open[address] == nil {
+			v.listen(c, address)
+		}
+	}
+}
+
+// virtualAddresses the cluster should have now; none before an API server answers.
+func (c *Cluster) virtualAddresses() map[netip.Addr]bool {
+	wanted := map[netip.Addr]bool{}
+
+	if !c.APIReady() {
+		return wanted
+	}
+
+	for _, node := range c.ControlPlanes() {
+		for _, address := range node.Config().VIPs {
+			wanted[address] = true
+		}
+	}
+
+	return wanted
+}
+
+func (v *vips) listen(c *Cluster, address netip.Addr) {
+	if !address.IsLoopback() {
+		if !v.warned[address] {
 			c.log.Warn("virtual address is not in 127.0.0.0/8: nothing listens there", "address", address)
 		}
 
-		if !bindable || v.open[address] != nil {
-			continue
-		}
+		v.warned[address] = true
 
-		opened, err := startProxy(address, c.settings.Ports.APIServer, c.backends)
-		if err != nil {
-			c.log.Error("virtual address", "error", err)
-
-			continue
-		}
-
-		v.open[address] = opened
+		return
 	}
+
+	opened, err := startProxy(address, c.settings.Ports.APIServer, c.backends)
+	if err != nil {
+		c.log.Error("virtual address", "error", err)
+
+		return
+	}
+
+	v.open[address] = opened
 }
 
 func (v *vips) close() {

@@ -23,56 +23,70 @@ import (
 // idleLimit is how long the cluster's helpers outlive the last API server that answered.
 const idleLimit = time.Minute
 
-// run is the cluster's one loop: it looks after every change, and every two seconds.
+// loop is what the cluster's one goroutine holds on to.
+type loop struct {
+	cluster  *Cluster
+	virtual  *vips
+	leader   *leaders
+	active   *session
+	lastSeen time.Time
+}
+
+// run looks after the cluster after every change, and every two seconds.
 func (c *Cluster) run(ctx context.Context) {
 	defer close(c.done)
 
-	virtual := newVIPs()
-	leader := &leaders{cluster: c}
+	l := &loop{cluster: c, virtual: newVIPs(), leader: &leaders{cluster: c}}
+	defer l.stop()
 
-	var (
-		active   *session
-		lastSeen time.Time
-	)
-
-	for {
-		c.observe(ctx)
-		virtual.reconcile(ctx, c)
-
-		if c.APIReady() {
-			lastSeen = time.Now()
-
-			if active == nil {
-				active = c.open(ctx)
-			}
-		}
-
-		if active != nil {
-			leader.reconcile(ctx, active)
-			active.kubelets.Nudge()
-
-			if time.Since(lastSeen) > idleLimit {
-				leader.stop()
-				active.close()
-				active = nil
-			}
-		}
+	for ctx.Err() == nil {
+		l.look(ctx)
 
 		select {
 		case <-ctx.Done():
-			leader.stop()
-
-			if active != nil {
-				active.close()
-			}
-
-			virtual.close()
-
-			return
 		case <-c.wake:
 		case <-time.After(reconcileInterval):
 		}
 	}
+}
+
+func (l *loop) look(ctx context.Context) {
+	l.cluster.observe(ctx)
+	l.virtual.reconcile(l.cluster)
+
+	if l.cluster.APIReady() {
+		l.lastSeen = time.Now()
+
+		if l.active == nil {
+			l.active = l.cluster.open(ctx)
+		}
+	}
+
+	if l.active == nil {
+		return
+	}
+
+	l.leader.reconcile(ctx, l.active)
+	l.active.kubelets.Nudge()
+
+	if time.Since(l.lastSeen) > idleLimit {
+		l.endSession()
+	}
+}
+
+func (l *loop) endSession() {
+	l.leader.stop()
+
+	if l.active != nil {
+		l.active.close()
+	}
+
+	l.active = nil
+}
+
+func (l *loop) stop() {
+	l.endSession()
+	l.virtual.close()
 }
 
 func (c *Cluster) observe(ctx context.Context) {

@@ -116,12 +116,28 @@ func WriteKubernetes(dir string, node *nodeconfig.Node, authorities *Authorities
 	}
 
 	w.Pair("apiserver", authorities.Kubernetes, serving)
+	writeClients(w, authorities)
+
+	if err := writeKubeconfigs(w, authorities, server); err != nil {
+		return err
+	}
+
+	if err := writeConfigs(w, node.Provider); err != nil {
+		return err
+	}
+
+	return w.Err()
+}
+
+func writeClients(w *Writer, authorities *Authorities) {
 	w.Pair("kubelet-client", authorities.Kubernetes, pki.Request{
 		CommonName: "apiserver-kubelet-client", Organizations: []string{"system:masters"}, Usages: pki.Client,
 	})
 	w.Pair("etcd-client", authorities.Etcd, pki.Request{CommonName: "kube-apiserver", Usages: pki.Client})
 	w.Pair("front-proxy", authorities.Aggregator, pki.Request{CommonName: "front-proxy-client", Usages: pki.Client})
+}
 
+func writeKubeconfigs(w *Writer, authorities *Authorities, server string) error {
 	for _, component := range []string{"controller-manager", "scheduler"} {
 		kubeconfig, err := Kubeconfig(authorities.Kubernetes, server, pki.Request{CommonName: "system:kube-" + component, Usages: pki.Client})
 		if err != nil {
@@ -131,11 +147,7 @@ func WriteKubernetes(dir string, node *nodeconfig.Node, authorities *Authorities
 		w.Put(component+".kubeconfig", kubeconfig)
 	}
 
-	if err := writeConfigs(w, node.Provider); err != nil {
-		return err
-	}
-
-	return w.Err()
+	return nil
 }
 
 func publicKey(key *sidero.PEMEncodedKey) ([]byte, error) {

@@ -170,12 +170,12 @@ func (m *Manager) sync(ctx context.Context, node Node, renew bool) error {
 		object = nil
 	}
 
-	if m.firstOfBoot(name, node.Facts().BootID) {
+	if boot := node.Facts().BootID; m.firstOfBoot(name, boot) {
 		if object, err = m.register(ctx, node); err != nil {
 			return err
 		}
 
-		m.remember(name, node.Facts().BootID)
+		m.remember(name, boot)
 
 		renew = true
 	}
@@ -186,6 +186,11 @@ func (m *Manager) sync(ctx context.Context, node Node, renew bool) error {
 		return nil
 	}
 
+	return m.keep(ctx, node, object, renew)
+}
+
+// keep brings the Node object and what hangs on it up to date.
+func (m *Manager) keep(ctx context.Context, node Node, object *corev1.Node, renew bool) error {
 	if renew {
 		if err := m.renewLease(ctx, object); err != nil {
 			return err

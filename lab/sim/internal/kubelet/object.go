@@ -97,7 +97,7 @@ const ownedLabels = "talos.dev/owned-labels"
 // reconcileMeta applies changed labels, annotations and taints, and takes labels away that the configuration no longer has.
 func (m *Manager) reconcileMeta(ctx context.Context, node Node, object *corev1.Node) error {
 	config := node.Config()
-	wanted, notes := Labels(config), annotations(config)
+	notes := annotations(config)
 
 	owned, err := json.Marshal(slices.Sorted(maps.Keys(config.Provider.Machine().NodeLabels())))
 	if err != nil {
@@ -105,25 +105,13 @@ func (m *Manager) reconcileMeta(ctx context.Context, node Node, object *corev1.N
 	}
 
 	notes[ownedLabels] = string(owned)
-	labels := map[string]any{}
+
+	wanted := Labels(config)
+	labels, changedNotes := differences(object.Labels, wanted), differences(object.Annotations, notes)
 
 	for _, key := range formerlyOwned(object) {
 		if _, still := wanted[key]; !still {
 			labels[key] = nil
-		}
-	}
-
-	for key, value := range wanted {
-		if have, there := object.Labels[key]; !there || have != value {
-			labels[key] = value
-		}
-	}
-
-	changedNotes := map[string]any{}
-
-	for key, value := range notes {
-		if object.Annotations[key] != value {
-			changedNotes[key] = value
 		}
 	}
 
@@ -139,6 +127,19 @@ func (m *Manager) reconcileMeta(ctx context.Context, node Node, object *corev1.N
 	}
 
 	return m.mergePatch(ctx, object.Name, patch, "")
+}
+
+// differences are the entries that have another value than wanted, or are missing.
+func differences(have, wanted map[string]string) map[string]any {
+	changed := map[string]any{}
+
+	for key, value := range wanted {
+		if present, there := have[key]; !there || present != value {
+			changed[key] = value
+		}
+	}
+
+	return changed
 }
 
 func formerlyOwned(object *corev1.Node) []string {

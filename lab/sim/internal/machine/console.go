@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -52,18 +54,11 @@ func endsWith(line, text string) bool {
 func (c *Console) Read(ctx context.Context, follow, tail bool, send func(line string) error) error {
 	position := 0
 	if tail {
-		position = -1
+		position = math.MaxInt
 	}
 
 	for {
-		c.mu.Lock()
-		if position < 0 || position > len(c.lines) {
-			position = len(c.lines)
-		}
-
-		batch, wakeup := append([]string(nil), c.lines[position:]...), c.wakeup
-		position = len(c.lines)
-		c.mu.Unlock()
+		batch, wakeup := c.since(&position)
 
 		for _, line := range batch {
 			if err := send(line); err != nil {
@@ -81,4 +76,15 @@ func (c *Console) Read(ctx context.Context, follow, tail bool, send func(line st
 		case <-wakeup:
 		}
 	}
+}
+
+// since returns the lines after the position, which it moves to the end.
+func (c *Console) since(position *int) ([]string, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	batch := slices.Clone(c.lines[min(*position, len(c.lines)):])
+	*position = len(c.lines)
+
+	return batch, c.wakeup
 }

@@ -31,9 +31,9 @@ func (metal) InContainer() bool       { return false }
 
 // ApplyConfiguration implements machine.MachineService.
 func (s *Server) ApplyConfiguration(ctx context.Context, in *api.ApplyConfigurationRequest) (*api.ApplyConfigurationResponse, error) {
-	maintenance := s.boot.Node() == nil
-	if !maintenance && !authz.HasRole(ctx, role.Admin) {
-		return nil, authz.ErrNotAuthorized
+	maintenance, err := s.mayApply(ctx)
+	if err != nil {
+		return nil, err
 	}
 
 	if in.GetMode() != api.ApplyConfigurationRequest_TRY {
@@ -58,22 +58,32 @@ func (s *Server) ApplyConfiguration(ctx context.Context, in *api.ApplyConfigurat
 		return s.dryRun(plan, provider)
 	}
 
-	wait := constants.ConfigTryTimeout
-	if in.GetTryModeTimeout() != nil {
-		wait = in.GetTryModeTimeout().AsDuration()
-	}
-
-	if plan.mode == api.ApplyConfigurationRequest_TRY {
-		plan.details += fmt.Sprintf("\nThe config is applied in 'try' mode and will be automatically reverted back in %s", wait)
-	}
-
 	s.boot.Console.Printf("apply config request: mode %s", strings.ToLower(in.GetMode().String()))
 
-	if err := s.boot.Apply(provider, plan.mode, wait); err != nil {
+	limit := tryLimit(in)
+	if err := s.boot.Apply(provider, plan.mode, limit); err != nil {
 		return nil, err
 	}
 
-	return applied(&api.ApplyConfiguration{Mode: plan.mode, Warnings: warnings, ModeDetails: plan.details + plan.reason}), nil
+	return applied(&api.ApplyConfiguration{Mode: plan.mode, Warnings: warnings, ModeDetails: plan.text(limit)}), nil
+}
+
+func tryLimit(in *api.ApplyConfigurationRequest) time.Duration {
+	if in.GetTryModeTimeout() != nil {
+		return in.GetTryModeTimeout().AsDuration()
+	}
+
+	return constants.ConfigTryTimeout
+}
+
+// mayApply lets readers pass in maintenance mode only, which it tells.
+func (s *Server) mayApply(ctx context.Context) (maintenance bool, err error) {
+	maintenance = s.boot.Node() == nil
+	if !maintenance && !authz.HasRole(ctx, role.Admin) {
+		return false, authz.ErrNotAuthorized
+	}
+
+	return maintenance, nil
 }
 
 func applied(message *api.ApplyConfiguration) *api.ApplyConfigurationResponse {
@@ -107,6 +117,15 @@ type plan struct {
 	mode    api.ApplyConfigurationRequest_Mode
 	details string
 	reason  string
+}
+
+// text is what the client prints; the limit is that of a try.
+func (p plan) text(limit time.Duration) string {
+	if p.mode == api.ApplyConfigurationRequest_TRY {
+		return fmt.Sprintf("%s\nThe config is applied in 'try' mode and will be automatically reverted back in %s", p.details, limit)
+	}
+
+	return p.details + p.reason
 }
 
 const (

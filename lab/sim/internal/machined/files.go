@@ -63,13 +63,13 @@ func (s *Server) List(in *api.ListRequest, stream grpc.ServerStreamingServer[api
 func listReal(base, inside, shown string, in *api.ListRequest, stream grpc.ServerStreamingServer[api.FileInfo]) error {
 	top := filepath.Join(base, inside)
 
-	return filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && path == top && inside == "" {
-			return stream.Send(&api.FileInfo{Name: shown, RelativeName: ".", Mode: uint32(fs.ModeDir | 0o700), IsDir: true})
-		}
+	if _, err := os.Lstat(top); errors.Is(err, fs.ErrNotExist) && inside == "" {
+		return stream.Send(&api.FileInfo{Name: shown, RelativeName: ".", Mode: uint32(fs.ModeDir | 0o700), IsDir: true})
+	}
 
+	return filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return err
+			return unlessGone(err, path != top) // etcd removes files at any time
 		}
 
 		relative, err := filepath.Rel(top, path)
@@ -77,24 +77,34 @@ func listReal(base, inside, shown string, in *api.ListRequest, stream grpc.Serve
 			return err
 		}
 
-		info, err := entry.Info()
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-
-		if err != nil {
+		if err := sendInfo(stream, filepath.Join(shown, relative), relative, entry); err != nil {
 			return err
 		}
 
-		err = stream.Send(&api.FileInfo{
-			Name: filepath.Join(shown, relative), RelativeName: relative, Size: info.Size(), Mode: uint32(info.Mode()),
-			Modified: info.ModTime().Unix(), IsDir: info.IsDir(),
-		})
-		if err == nil && entry.IsDir() && path != top && !deeper(in, relative) {
+		if entry.IsDir() && path != top && !deeper(in, relative) {
 			return filepath.SkipDir
 		}
 
-		return err
+		return nil
+	})
+}
+
+func unlessGone(err error, tolerated bool) error {
+	if tolerated && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+
+	return err
+}
+
+func sendInfo(stream grpc.ServerStreamingServer[api.FileInfo], name, relative string, entry fs.DirEntry) error {
+	info, err := entry.Info()
+	if err != nil {
+		return unlessGone(err, true)
+	}
+
+	return stream.Send(&api.FileInfo{
+		Name: name, RelativeName: relative, Size: info.Size(), Mode: uint32(info.Mode()), Modified: info.ModTime().Unix(), IsDir: info.IsDir(),
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"example.invalid/lab/sim/internal/machine"
+	"example.invalid/lab/sim/internal/settings"
 )
 
 // Reboot implements machine.MachineService.
@@ -79,21 +81,25 @@ func (s *Server) checkReset(in *api.ResetRequest) error {
 	}
 
 	for _, device := range in.GetUserDisksToWipe() {
-		if device == s.boot.Machine.Hardware.Disks[0].Path {
-			return fmt.Errorf("reset user disk failed: device %s is the system disk", device)
-		}
-
-		known := false
-		for _, disk := range s.boot.Machine.Hardware.Disks {
-			known = known || disk.Path == device
-		}
-
-		if !known {
-			return fmt.Errorf("reset user disk failed: device %s wasn't found", device)
+		if err := s.checkUserDisk(device); err != nil {
+			return err
 		}
 	}
 
 	return nil
+}
+
+func (s *Server) checkUserDisk(device string) error {
+	position := slices.IndexFunc(s.boot.Machine.Hardware.Disks, func(disk settings.Disk) bool { return disk.Path == device })
+
+	switch position {
+	case 0:
+		return fmt.Errorf("reset user disk failed: device %s is the system disk", device)
+	case -1:
+		return fmt.Errorf("reset user disk failed: device %s wasn't found", device)
+	default:
+		return nil
+	}
 }
 
 // installerTag is the version at the end of an installer's image reference.

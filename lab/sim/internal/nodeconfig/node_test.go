@@ -163,7 +163,7 @@ func TestNodeIP(t *testing.T) {
 func TestClusterKey(t *testing.T) {
 	t.Parallel()
 
-	one, other := fixture.New(t, endpoint), fixture.New(t, endpoint)
+	one, other := fixture.New(t, endpoint), fixture.Foreign(t, endpoint)
 	key := func(c *fixture.Cluster, kind machine.Type) string {
 		node, err := nodeconfig.New(c.Config(t, kind), hardware)
 		if err != nil {

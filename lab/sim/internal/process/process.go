@@ -43,7 +43,7 @@ type startRequest struct {
 
 // NewSupervisor writes the children's output below the folder, in files only the user can read.
 func NewSupervisor(logs string) (*Supervisor, error) {
-	if err := os.MkdirAll(logs, 0o700); err != nil {
+	if err := os.MkdirAll(logs, 0o700); err != nil { // the state folder above it as well
 		return nil, err
 	}
 

@@ -25,10 +25,6 @@ import (
 
 // Run plays the machines until the context ends. It writes "ready" when every listener is up.
 func Run(ctx context.Context, s *settings.Settings, out io.Writer) error {
-	if err := os.MkdirAll(s.StateDir, 0o700); err != nil {
-		return err
-	}
-
 	supervisor, err := process.NewSupervisor(filepath.Join(s.StateDir, "logs"))
 	if err != nil {
 		return err
@@ -59,18 +55,24 @@ func Run(ctx context.Context, s *settings.Settings, out io.Writer) error {
 		return err
 	}
 
-	if err := writePID(s.StateDir); err != nil {
+	return playInOrder(ctx, s.StateDir, machines, out, func() {
+		stopClusters()
+		clusters.Wait()
+	})
+}
+
+// playInOrder ends what works through the Kubernetes API before the machines, which hold that API.
+func playInOrder(ctx context.Context, stateDir string, machines []*machine.Machine, out io.Writer, stopClusters func()) error {
+	if err := writePID(stateDir); err != nil {
 		return err
 	}
-	defer os.Remove(pidFile(s.StateDir)) //nolint:errcheck
+	defer os.Remove(pidFile(stateDir)) //nolint:errcheck
 
-	// What works through the Kubernetes API stops before the API does.
 	machinesCtx, stopMachines := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopMachines()
 
 	context.AfterFunc(ctx, func() {
 		stopClusters()
-		clusters.Wait()
 		stopMachines()
 	})
 

@@ -64,7 +64,7 @@ func (l *lab) identity(t *testing.T) {
 	l.expect(through, 0, "NODE:        "+l.cp, "NODE:        "+l.worker)
 	l.expect(l.talosctl("--talosconfig", l.file("talosconfig"), "-e", l.worker, "-n", l.cp, "version"), 1, "no request forwarding")
 
-	other := fixture.New(t, "https://"+l.cp+":6443")
+	other := fixture.Foreign(t, "https://"+l.cp+":6443")
 	l.write("foreign", other.Talosconfig(t, l.cp))
 	l.expect(l.talosctl("--talosconfig", l.file("foreign"), "-n", l.cp, "version"), 1, unknownAuthority)
 }
