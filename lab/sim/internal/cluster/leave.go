@@ -10,11 +10,12 @@ import (
 
 // LeaveEtcd takes the node's member out of the etcd cluster and forgets its data. The last member cannot leave.
 func (n *Node) LeaveEtcd(ctx context.Context) error {
-	if n.etcd == nil {
+	member := n.Etcd()
+	if member == nil {
 		return errors.New("etcd is not running")
 	}
 
-	id := n.etcd.ID()
+	id := member.ID()
 	if id == 0 {
 		return errors.New("etcd member is not healthy")
 	}
@@ -24,7 +25,7 @@ func (n *Node) LeaveEtcd(ctx context.Context) error {
 		return errors.New("the last member of the etcd cluster cannot leave it")
 	}
 
-	client, err := etcd.Connect(peers, n.etcd.TLS)
+	client, err := etcd.Connect(peers, member.TLS)
 	if err != nil {
 		return err
 	}

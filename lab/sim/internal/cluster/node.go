@@ -50,7 +50,7 @@ type Node struct {
 
 	cluster *Cluster
 	config  atomic.Pointer[nodeconfig.Node]
-	etcd    *etcd.Member
+	member  atomic.Pointer[etcd.Member]
 	// published is the list of members the node shows; only the cluster's loop uses it.
 	published string
 
@@ -59,10 +59,10 @@ type Node struct {
 	apiReady  bool
 	started   bool               // the API server was started in this boot
 	restart   context.CancelFunc // ends the API server, which starts again with the present configuration
+	left      bool
 	stop      context.CancelFunc
-	stopEtcd  context.CancelFunc
+	stopEtcd  func() // returns when etcd has ended
 	finished  sync.WaitGroup
-	etcdDone  chan struct{}
 	authority *controlplane.Authorities
 }
 
@@ -118,69 +118,77 @@ func admission(provider config.Provider) map[string]map[string]any {
 	return plugins
 }
 
-// Start starts what a node starts once its container runtime is up. It returns at once.
+// Start starts what a node starts once its container runtime is up. It returns at once, and does nothing after Leave.
 func (n *Node) Start(ctx context.Context) error {
-	ctx, n.stop = context.WithCancel(ctx)
-
 	n.mu.Lock()
-	n.kubelet = true
-	n.mu.Unlock()
+	defer n.mu.Unlock()
 
-	if !n.Config().ControlPlane() {
-		n.cluster.nudge()
-
+	if n.left {
 		return nil
 	}
 
-	if err := n.prepareEtcd(); err != nil {
+	ctx, n.stop = context.WithCancel(ctx)
+	n.kubelet = true
+
+	defer n.cluster.nudge()
+
+	if !n.Config().ControlPlane() {
+		return nil
+	}
+
+	member, err := n.prepareEtcd()
+	if err != nil {
 		return err
 	}
 
+	n.member.Store(member)
+
 	etcdCtx, cancel := context.WithCancel(ctx)
-	n.stopEtcd, n.etcdDone = cancel, make(chan struct{})
+	done := make(chan struct{})
+	n.stopEtcd = func() {
+		cancel()
+		<-done
+	}
 
 	n.finished.Go(func() {
-		defer close(n.etcdDone)
-		n.etcd.Run(etcdCtx)
+		defer close(done)
+		member.Run(etcdCtx)
 	})
-	n.finished.Go(func() { n.serveAPI(ctx) })
-	n.cluster.nudge()
+	n.finished.Go(func() { n.serveAPI(ctx, member) })
 
 	return nil
 }
 
-func (n *Node) prepareEtcd() error {
+func (n *Node) prepareEtcd() (*etcd.Member, error) {
 	address, ok := n.Config().EtcdAddress()
 	if !ok {
-		return errors.New("the configuration leaves no address in 127.0.0.0/8 for etcd")
+		return nil, errors.New("the configuration leaves no address in 127.0.0.0/8 for etcd")
 	}
 
 	authorities, err := controlplane.LoadAuthorities(n.Config().Provider)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
 	identity, err := etcdTLS(authorities.Etcd)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
 	n.authority = authorities
 	dir := filepath.Join(n.Disk.PKIDir(), "etcd")
 
 	if err := controlplane.WriteEtcd(dir, n.Config(), authorities.Etcd, address); err != nil {
-		return err
+		return nil, err
 	}
 
 	c := n.cluster.settings
-	n.etcd = etcd.New(etcd.Config{
+	return etcd.New(etcd.Config{
 		Name: n.Config().Hostname, Process: n.MachineID + "-etcd", Binary: c.Binaries.Etcd, Address: address,
 		ClientPort: c.Ports.EtcdClient, PeerPort: c.Ports.EtcdPeer, DataDir: n.Disk.EtcdDir(), PKIDir: dir,
 		TLS: identity, Supervisor: n.cluster.supervisor, Services: n.Services, Faults: n.Faults, HasData: n.Disk.HasEtcdData,
 		Peers: func() []string { return n.cluster.peersExcept(n.MachineID) }, Healthy: n.etcdChanged, Log: n.Log,
-	})
-
-	return nil
+	}), nil
 }
 
 func (n *Node) etcdChanged(id uint64, healthy bool) {
@@ -192,17 +200,17 @@ func (n *Node) etcdChanged(id uint64, healthy bool) {
 	}
 
 	for _, other := range n.cluster.ControlPlanes() {
-		if other.MachineID != n.MachineID && other.etcd != nil {
-			other.etcd.Nudge()
+		if etcd := other.Etcd(); other.MachineID != n.MachineID && etcd != nil {
+			etcd.Nudge()
 		}
 	}
 }
 
 // serveAPI runs the node's API server while its etcd member is healthy enough to have started once.
-func (n *Node) serveAPI(ctx context.Context) {
+func (n *Node) serveAPI(ctx context.Context, member *etcd.Member) {
 	for ctx.Err() == nil {
-		if n.etcd.Running() {
-			if err := n.runAPIServer(ctx); err != nil && ctx.Err() == nil {
+		if member.Running() {
+			if err := n.runAPIServer(ctx, member.ClientURL()); err != nil && ctx.Err() == nil {
 				n.Log("kube-apiserver: %v", err)
 			}
 		}
@@ -214,7 +222,7 @@ func (n *Node) serveAPI(ctx context.Context) {
 	}
 }
 
-func (n *Node) runAPIServer(ctx context.Context) error {
+func (n *Node) runAPIServer(ctx context.Context, etcdURL string) error {
 	address, ok := n.Config().ServingAddress()
 	if !ok {
 		return errors.New("the configuration leaves no address in 127.0.0.0/8 for kube-apiserver")
@@ -236,7 +244,7 @@ func (n *Node) runAPIServer(ctx context.Context) error {
 	}
 
 	args := controlplane.ServerArgs(n.Config().Provider, controlplane.ServerOptions{
-		Dir: dir, Address: address, Port: port, EtcdURL: n.etcd.ClientURL(),
+		Dir: dir, Address: address, Port: port, EtcdURL: etcdURL,
 	})
 
 	// One API server starts at a time: the first one answers sooner, and the rest join it.
@@ -291,16 +299,19 @@ func (n *Node) KubeletUp() bool {
 }
 
 // Etcd is the node's etcd service; nil on workers and before Start.
-func (n *Node) Etcd() *etcd.Member { return n.etcd }
+func (n *Node) Etcd() *etcd.Member { return n.member.Load() }
 
 // ServingAddress is where the node's API server listens.
 func (n *Node) ServingAddress() (netip.Addr, bool) { return n.Config().ServingAddress() }
 
 // StopEtcd ends the etcd service and waits for it.
 func (n *Node) StopEtcd() {
-	if n.stopEtcd != nil {
-		n.stopEtcd()
-		<-n.etcdDone
+	n.mu.Lock()
+	stop := n.stopEtcd
+	n.mu.Unlock()
+
+	if stop != nil {
+		stop()
 	}
 }
 
@@ -329,11 +340,12 @@ func (n *Node) Leave() {
 	n.cluster.mu.Unlock()
 
 	n.mu.Lock()
-	n.kubelet = false
+	n.kubelet, n.left = false, true
+	stop := n.stop
 	n.mu.Unlock()
 
-	if n.stop != nil {
-		n.stop()
+	if stop != nil {
+		stop()
 	}
 
 	n.finished.Wait()

@@ -90,7 +90,7 @@ func (c *Cluster) discover(nodes []*Node) []*cluster.Member {
 
 	for _, node := range nodes {
 		if node.Config().Provider.Cluster().Discovery().Enabled() {
-			c.seen[node.Config().Hostname] = sighting{member: node.member(), at: time.Now()}
+			c.seen[node.Config().Hostname] = sighting{member: node.discovered(), at: time.Now()}
 		}
 	}
 
@@ -109,7 +109,7 @@ func (c *Cluster) discover(nodes []*Node) []*cluster.Member {
 	return members
 }
 
-func (n *Node) member() *cluster.Member {
+func (n *Node) discovered() *cluster.Member {
 	config := n.Config()
 	member := cluster.NewMember(cluster.NamespaceName, config.Hostname)
 	spec := member.TypedSpec()

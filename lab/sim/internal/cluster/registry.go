@@ -246,8 +246,8 @@ func (c *Cluster) peersExcept(machineID string) []string {
 	var urls []string
 
 	for _, node := range c.ControlPlanes() {
-		if node.MachineID != machineID && node.etcd != nil && node.etcd.Running() {
-			urls = append(urls, node.etcd.ClientURL())
+		if member := node.Etcd(); node.MachineID != machineID && member != nil && member.Running() {
+			urls = append(urls, member.ClientURL())
 		}
 	}
 
