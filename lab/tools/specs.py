@@ -211,6 +211,15 @@ SPECS: Final[tuple[Spec, ...]] = (
             ("cilium-image-scripts", "images/cilium"),
         )
     ),
+    # The kinds of the Gateway API that this Cilium is built with: for the tests of Gateways.
+    Spec(
+        name="gateway-kinds",
+        module_dir="toolchain/cluster",
+        package="sigs.k8s.io/gateway-api",
+        version="v1.6.1",
+        directory="config/crd/standard",
+        optional=True,
+    ),
     _own("coredns", "toolchain/coredns", ".", optional=True),
     _own("lab-node-init", "real/go", optional=True),
     _own("lab-runc", "real/go", optional=True),
