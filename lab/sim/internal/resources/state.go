@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cosi-project/runtime/pkg/resource"
 	"github.com/cosi-project/runtime/pkg/resource/meta"
@@ -103,12 +104,18 @@ func New(ctx context.Context) (*State, error) {
 
 // Put creates the resource or brings it up to date.
 func (s *State) Put(ctx context.Context, wanted resource.Resource) error {
+	owner := ownerOf(wanted.Metadata().Type())
+
 	existing, err := s.Get(ctx, wanted.Metadata())
 	if state.IsNotFoundError(err) {
-		return s.Create(ctx, wanted)
+		return s.Create(ctx, wanted, state.WithCreateOwner(owner))
 	}
 
 	if err != nil {
+		return err
+	}
+
+	if err = wanted.Metadata().SetOwner(owner); err != nil {
 		return err
 	}
 
@@ -118,12 +125,24 @@ func (s *State) Put(ctx context.Context, wanted resource.Resource) error {
 		return nil
 	}
 
-	return s.Update(ctx, wanted)
+	return s.Update(ctx, wanted, state.WithUpdateOwner(owner))
+}
+
+// ownerOf is shaped like the name of the controller that owns such a resource on a real node.
+func ownerOf(kind resource.Type) string {
+	name, group, _ := strings.Cut(kind, ".")
+	group, _, _ = strings.Cut(group, ".")
+
+	name = strings.TrimSuffix(strings.Replace(name, "Statuses", "Status_", 1), "s")
+	name = strings.TrimSuffix(name, "_")
+
+	return group + "." + name + "Controller"
 }
 
 // Remove deletes the resource when it is there.
 func (s *State) Remove(ctx context.Context, pointer resource.Pointer) error {
-	if err := s.Destroy(ctx, pointer); err != nil && !state.IsNotFoundError(err) {
+	err := s.Destroy(ctx, pointer, state.WithDestroyOwner(ownerOf(pointer.Type())))
+	if err != nil && !state.IsNotFoundError(err) {
 		return err
 	}
 
