@@ -133,8 +133,11 @@ func ownerOf(kind resource.Type) string {
 	name, group, _ := strings.Cut(kind, ".")
 	group, _, _ = strings.Cut(group, ".")
 
-	name = strings.TrimSuffix(strings.Replace(name, "Statuses", "Status_", 1), "s")
-	name = strings.TrimSuffix(name, "_")
+	if stem, plural := strings.CutSuffix(name, "Statuses"); plural {
+		name = stem + "Status"
+	} else {
+		name = strings.TrimSuffix(name, "s")
+	}
 
 	return group + "." + name + "Controller"
 }
