@@ -4,41 +4,63 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"example.invalid/lab/sim/internal/etcd"
 )
 
-// LeaveEtcd takes the node's member out of the etcd cluster and forgets its data. The last member cannot leave.
+const (
+	leaveLimit = 5 * time.Minute // Talos's own
+	leaveRetry = time.Second
+)
+
+// LeaveEtcd takes the node's member out of the etcd cluster and forgets its data. etcd itself refuses to let the last member go.
 func (n *Node) LeaveEtcd(ctx context.Context) error {
 	member := n.Etcd()
-	if member == nil {
-		return errors.New("etcd is not running")
-	}
-
-	id := member.ID()
-	if id == 0 {
+	if member == nil || member.ID() == 0 {
 		return errors.New("etcd member is not healthy")
 	}
 
-	peers := n.cluster.peersExcept(n.MachineID)
-	if len(peers) == 0 {
-		return errors.New("the last member of the etcd cluster cannot leave it")
-	}
-
-	client, err := etcd.Connect(peers, member.TLS)
+	client, err := etcd.Connect(n.cluster.EtcdEndpoints(), member.TLS)
 	if err != nil {
 		return err
 	}
 	defer client.Close() //nolint:errcheck
 
-	if _, err := client.MemberRemove(ctx, id); err != nil {
-		return fmt.Errorf("remove member: %w", err)
+	if err := removeMember(clientv3.WithRequireLeader(ctx), client, member.ID()); err != nil {
+		return err
 	}
 
 	n.StopEtcd()
 	n.stopAPI()
 
 	return n.Disk.WipeEtcd()
+}
+
+// removeMember tries again while the cluster is still settling after an earlier change.
+func removeMember(ctx context.Context, client *clientv3.Client, id uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, leaveLimit)
+	defer cancel()
+
+	for {
+		_, err := client.MemberRemove(ctx, id)
+
+		switch {
+		case err == nil, errors.Is(err, rpctypes.ErrMemberNotFound):
+			return nil
+		case !errors.Is(err, rpctypes.ErrUnhealthy) && !errors.Is(err, rpctypes.ErrStopped):
+			return fmt.Errorf("failed to remove member %d: %w", id, err)
+		}
+
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("failed to remove member %d: %w", id, err)
+		case <-time.After(leaveRetry):
+		}
+	}
 }
 
 // stopAPI ends the node's API server; it does not start again before etcd runs.

@@ -139,10 +139,15 @@ func (c *Cluster) ControlPlanes() []*Node {
 	return slices.DeleteFunc(c.Nodes(), func(n *Node) bool { return !n.Config().ControlPlane() })
 }
 
-// Authority is the machine CA with its key: a control plane that is up has it. Workers wait for it, as for trustd.
-func (c *Cluster) Authority(ctx context.Context) (*pki.Authority, error) {
+// Authority is the machine CA with its key: a control plane that the worker finds has it. Workers wait for it, as for
+// trustd.
+func (c *Cluster) Authority(ctx context.Context, worker *nodeconfig.Node) (*pki.Authority, error) {
 	for {
 		for _, node := range c.ControlPlanes() {
+			if !c.finds(worker, node.Config()) {
+				continue
+			}
+
 			return pki.Load(node.Config().Provider.Machine().Security().IssuingCA())
 		}
 
@@ -152,6 +157,19 @@ func (c *Cluster) Authority(ctx context.Context) (*pki.Authority, error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// finds tells whether a worker knows where the control plane is: by discovery, else only by the cluster's endpoint,
+// which is nobody's address before bootstrap where it is virtual.
+func (c *Cluster) finds(worker, controlPlane *nodeconfig.Node) bool {
+	cluster := worker.Provider.Cluster()
+	if cluster.Discovery().Enabled() {
+		return true
+	}
+
+	isEndpoint := func(address netip.Addr) bool { return address.String() == cluster.Endpoint().Hostname() }
+
+	return slices.ContainsFunc(controlPlane.Listen(), isEndpoint) || c.APIReady()
 }
 
 // Resolve maps the host name of a member to its address; other names stay.

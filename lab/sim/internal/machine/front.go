@@ -204,7 +204,7 @@ func (f *front) authority(ctx context.Context, node *nodeconfig.Node) (*pki.Auth
 	case node.ControlPlane():
 		return pki.Load(node.Provider.Machine().Security().IssuingCA())
 	default:
-		return f.boot.Machine.Clusters.Get(node.ClusterKey()).Authority(ctx)
+		return f.boot.Machine.Clusters.Get(node.ClusterKey()).Authority(ctx, node)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	api "github.com/siderolabs/talos/pkg/machinery/api/machine"
 	"github.com/siderolabs/talos/pkg/machinery/resources/runtime"
 
+	"example.invalid/lab/sim/internal/cluster"
 	"example.invalid/lab/sim/internal/store"
 )
 
@@ -38,7 +39,7 @@ type Request struct {
 	Image   string
 }
 
-const leaveTimeout = 15 * time.Second
+const drainTimeout = 15 * time.Second
 
 // Submit hands over a request; a boot takes one at a time.
 func (b *Boot) Submit(request Request) error {
@@ -127,15 +128,8 @@ func (b *Boot) reset(request Request) (next, error) {
 	member := b.Member()
 
 	if request.Graceful && member != nil {
-		ctx, cancel := context.WithTimeout(b.ctx, leaveTimeout)
-		defer cancel()
-
-		member.Drain(ctx)
-
-		if b.Node().ControlPlane() {
-			if err := member.LeaveEtcd(ctx); err != nil {
-				return nextReboot, fmt.Errorf("failed to leave cluster: %w", err)
-			}
+		if err := b.takeLeave(member); err != nil {
+			return nextReboot, err
 		}
 	}
 
@@ -155,6 +149,24 @@ func (b *Boot) reset(request Request) (next, error) {
 	}
 
 	return nextOff, nil
+}
+
+// takeLeave drains the node and takes it out of etcd, if it was ever in it.
+func (b *Boot) takeLeave(member *cluster.Node) error {
+	ctx, cancel := context.WithTimeout(b.ctx, drainTimeout)
+	defer cancel()
+
+	member.Drain(ctx)
+
+	if !b.Node().ControlPlane() || !b.Machine.Disk.HasEtcdData() {
+		return nil
+	}
+
+	if err := member.LeaveEtcd(b.ctx); err != nil {
+		return fmt.Errorf("failed to leave cluster: %w", err)
+	}
+
+	return nil
 }
 
 func (b *Boot) wipe(request Request) error {

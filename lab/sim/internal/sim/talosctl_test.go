@@ -138,7 +138,7 @@ func (l *lab) etcd(t *testing.T) {
 func (l *lab) lastMember(t *testing.T) {
 	l.t = t
 	l.expect(l.as(l.cp, "etcd", "leave"), 1, "failed to leave cluster")
-	l.expect(l.as(l.cp, "reset", "--graceful", "--timeout", "30s"), 1, "failed to leave cluster")
+	l.expect(l.as(l.cp, "reset", "--graceful", "--timeout", "30s"), 1, "failed to leave cluster", "not enough started members")
 	l.expect(l.as(l.cp, "etcd", "members"), 0, "cp1")
 }
 
