@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"example.invalid/lab/sim/internal/controlplane"
 	"example.invalid/lab/sim/internal/kubelet"
+	"example.invalid/lab/sim/internal/nodeconfig"
 	"example.invalid/lab/sim/internal/pki"
 	"example.invalid/lab/sim/internal/process"
 	"example.invalid/lab/sim/internal/settings"
