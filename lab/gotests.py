@@ -14,6 +14,8 @@ TOOLS = {
     "TALOSCTL": "talosctl",
     "ETCD": "etcd",
     "KUBE_APISERVER": "kube-apiserver",
+    "KUBE_CONTROLLER_MANAGER": "kube-controller-manager",
+    "KUBE_SCHEDULER": "kube-scheduler",
     "CILIUM_CHART": "cilium-chart",
 }
 """Variables by which a Go test finds the real programs that it is held against."""

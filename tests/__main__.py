@@ -47,39 +47,63 @@ WITHOUT_TOOLS = (
         ),
     ),
 )
-TOOLS = Stage("tools", (PYTHON, "-m", "lab.tools"))
+TOOLS = Stage("tools of the lab", (PYTHON, "-m", "lab.tools"))
+MORE_TOOLS = Stage(
+    "tools that only tests need",
+    (PYTHON, "-m", "lab.tools", "kustomize-controller", "flux-kinds", "flux-source-kinds", "gateway-kinds"),
+)
 WITH_TOOLS = (
     Stage("Go tests of the simulator and the lab's plugins", (PYTHON, "-m", "lab.gotests")),
     Stage("golden files against real talosctl and the real chart", pytest("tests/golden")),
     Stage("engine tests", pytest("tests/engine")),
+)
+WITH_MORE_TOOLS = (
     Stage("the lab, end to end", pytest("tests/lab")),
+    Stage("the lab on real parts (skipped with the reason where it cannot run)", pytest("tests/real")),
 )
 
 
 def main(arguments: list[str]) -> int:
     """Run all stages, with `--fast` only those that need no tools; return 1 if any failed."""
-    if arguments == ["--fast"]:
-        results = [run(stage) for stage in WITHOUT_TOOLS]
-        return 0 if all(result.passed for result in results) else 1
-    builds = subprocess.Popen(TOOLS.command, cwd=ROOT)
-    try:
-        results = [run(stage) for stage in WITHOUT_TOOLS]
-        results.append(run(TOOLS, builds))
-        if results[-1].passed:
-            results += [run(stage) for stage in WITH_TOOLS]
-        else:
-            results += [
-                Result(stage, passed=False, seconds=0, note="not run: tools are missing")
-                for stage in WITH_TOOLS
-            ]
-    finally:
-        if builds.poll() is None:
-            builds.terminate()
-            builds.wait()
+    results = [run(stage) for stage in WITHOUT_TOOLS] if arguments == ["--fast"] else run_all()
     print("\n== summary", flush=True)
     for result in results:
         print(result)
     return 0 if all(result.passed for result in results) else 1
+
+
+def run_all() -> list[Result]:
+    """Run every stage; what a stage needs is built beside the stages that do not need it."""
+    tools = start(TOOLS)
+    try:
+        results = [run(stage) for stage in WITHOUT_TOOLS]
+        results.append(run(TOOLS, tools))
+    finally:
+        end(tools)
+    if not results[-1].passed:
+        left = (*WITH_TOOLS, MORE_TOOLS, *WITH_MORE_TOOLS)
+        return results + [
+            Result(stage, passed=False, seconds=0, note="not run: tools are missing") for stage in left
+        ]
+    more = start(MORE_TOOLS)
+    try:
+        results += [run(stage) for stage in WITH_TOOLS]
+        results.append(run(MORE_TOOLS, more))
+    finally:
+        end(more)
+    return results + [run(stage) for stage in WITH_MORE_TOOLS]
+
+
+def start(stage: Stage) -> subprocess.Popen[bytes]:
+    """Start a stage beside others."""
+    return subprocess.Popen(stage.command, cwd=ROOT)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a stage that was started, if it still runs: something else has failed."""
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
 
 
 @dataclass(frozen=True)
@@ -101,7 +125,7 @@ def run(stage: Stage, process: subprocess.Popen[bytes] | None = None) -> Result:
     """Run a stage, or wait for the one that was started before."""
     print(f"\n== {stage.name}", flush=True)
     began = time.monotonic()
-    code = (process or subprocess.Popen(stage.command, cwd=ROOT)).wait()
+    code = (process or start(stage)).wait()
     result = Result(stage, passed=code == 0, seconds=time.monotonic() - began)
     print(result, flush=True)
     return result
