@@ -140,6 +140,9 @@ def seen_on_simulator(machine: host.Host) -> dict[str, Observation]:
     tools = ensure(["talosctl", "talos-sim", *SIMULATOR_RUNS.values()])
     base = yaml.safe_load((REPOSITORY / "Pulumi.lab.yaml").read_text())
     document = simulated.stack_document(base, nodes)
+    # The real nodes reach no discovery service: both find control planes at the endpoint only.
+    patches = {"all": [{"cluster": {"discovery": {"enabled": False}}}]}
+    document["config"]["homelab:cluster"]["talos"]["patches"] = patches
     binaries = {name: str(tools[tool]) for name, tool in SIMULATOR_RUNS.items()}
     with tempfile.TemporaryDirectory(prefix="contract-") as scratch:
         layout = Layout(Path(scratch) / "lab")

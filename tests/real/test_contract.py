@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.real.contract import NO_ANSWER
+
 if TYPE_CHECKING:
     from tests.real.contract import Observation
 
@@ -19,6 +21,11 @@ PLATFORM = {
     "maintenance: links": "the card of a namespace is a veth: driver version and speed, but no bus",
 }
 """Calls that differ because the real nodes are namespaces, not machines."""
+
+SLOW = {
+    "configured: etcd members": "refused at once on an idle node, no answer within the limit on a busy one",
+}
+"""Calls that real nodes answer late at times; the simulator gives the answer of the others."""
 
 FACTS = {
     "maintenance: authenticated call": (1, "x509: certificate signed by unknown authority"),
@@ -50,7 +57,9 @@ def test_the_simulator_answers_as_real_nodes_do(seen_on_simulator: Seen, seen_on
     different = [
         f"{name}\n  simulator: {seen_on_simulator.get(name)}\n  real:      {seen}"
         for name, seen in seen_on_real_nodes.items()
-        if name not in PLATFORM and seen_on_simulator.get(name) != seen
+        if name not in PLATFORM
+        and seen_on_simulator.get(name) != seen
+        and not (name in SLOW and seen.code == NO_ANSWER)
     ]
     assert not different, "\n".join(different)
 
