@@ -22,8 +22,8 @@ def after(*parts: pulumi.Resource) -> ResourceOptions:
 
 
 inside = components.KubernetesArgs(cluster=cluster, kubeconfig=talos.kubeconfig)
-cilium = components.Cilium("cilium", inside, after(talos))
-load_balancer = components.LoadBalancerPool("load-balancer", inside, after(cilium))
+cilium = components.Cilium("cilium", inside, after(*talos.serving))
+load_balancer = components.LoadBalancerPool("load-balancer", inside, after(talos, cilium))
 ingress = components.IngressService("ingress", inside, after(cilium, load_balancer))
 components.NetworkPolicies("network-policies", inside, after(cilium, ingress))
 

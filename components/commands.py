@@ -35,7 +35,7 @@ class Step:
     """A step, what it gets and how long it may take.
 
     Attributes:
-        name: Name of the step in `steps/`.
+        name: Name of the step in `steps/`; without one, nothing runs before the resource is deleted.
         timeout: Seconds after which the step gives up with an explanation.
         environment: Plain data; a change is shown in the preview and runs the step again.
         secrets: Secret data, by name.
@@ -44,7 +44,7 @@ class Step:
         update: Name of the step that runs instead when an input changes; it gets the result of the last run.
     """
 
-    name: str
+    name: str | None = None
     timeout: float
     environment: Mapping[str, pulumi.Input[str]]
     secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)

@@ -16,7 +16,7 @@ def kubernetes_provider(cluster: Cluster, talos: TalosCluster) -> k8s.Provider:
     """Return the provider of everything inside the cluster.
 
     It asks the API server once, when it is configured: made before that answers, it calls the cluster
-    unreachable for the rest of the run. So it waits for the whole Talos cluster, not just its kubeconfig.
+    unreachable for the rest of the run. So it waits for the API, not just for a kubeconfig.
     """
     handover = cluster.load_balancer.owner == "handover"
     return k8s.Provider(
@@ -26,5 +26,5 @@ def kubernetes_provider(cluster: Cluster, talos: TalosCluster) -> k8s.Provider:
         enable_server_side_apply=True,
         # At any other time an object that somebody else made is an error.
         upsert_existing_objects=True if handover else None,
-        opts=pulumi.ResourceOptions(depends_on=[talos]),
+        opts=pulumi.ResourceOptions(depends_on=talos.serving),
     )

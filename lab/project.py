@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -17,7 +19,6 @@ from lab.layout import PROGRAM, REPOSITORY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from lab.inventory import Machine
     from lab.layout import Layout
@@ -42,10 +43,14 @@ def assemble(layout: Layout, machines: tuple[Machine, ...], chart: Path) -> None
 
 
 def link_tools(layout: Layout, tools: Mapping[str, Path]) -> None:
-    """Fill the lab's directory for PATH with one link per tool."""
+    """Fill the lab's directory for PATH with one link per tool, and one to this Python.
+
+    The steps start `python3` of PATH: it is the interpreter that the lab was started with, and no version
+    manager's script before it, which can take longer than the step itself.
+    """
     layout.prepare()
     layout.tools.mkdir(exist_ok=True)
-    for name, path in tools.items():
+    for name, path in {**tools, "python3": Path(sys.executable).resolve()}.items():
         link(layout.tools / name, path)
 
 

@@ -6,11 +6,10 @@ import json
 import os
 import signal
 import sys
-import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
-from steps import run, sight
+from steps import run
 from steps.errors import StepError, Stopped
 from steps.job import Job, parse_seconds
 from steps.redact import redact, secret_values
@@ -19,6 +18,8 @@ from steps.waiting import SystemClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
+
+    from steps.sight import Sight
 
 # Module and function by step; imported only when needed, because fifty nodes start at the same time.
 STEPS: Mapping[str, tuple[str, str]] = {
@@ -40,7 +41,6 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "pool-valid": ("steps.balancer", "pool_valid"),
     "address-assigned": ("steps.balancer", "address_assigned"),
     "lease-held": ("steps.balancer", "lease_held"),
-    "reset-armed": ("steps.reset", "armed"),
     "reset": ("steps.reset", "reset"),
 }
 
@@ -64,7 +64,9 @@ def main(arguments: Sequence[str]) -> int:
         say(f"{arguments[1]}: stopped by {stopped.signal_name}; running it again is safe")
         return 128 + stopped.signal_number
     except Exception:  # noqa: BLE001 - whatever it is, its text may quote a secret
-        say(f"{arguments[1]}: this is a fault of the step itself\n{traceback.format_exc()}")
+        from traceback import format_exc  # noqa: PLC0415 - a step that works does not need it
+
+        say(f"{arguments[1]}: this is a fault of the step itself\n{format_exc()}")
         return 1
     print(result.rstrip("\n"), flush=True)
     return 0
@@ -96,11 +98,18 @@ def read_secrets() -> Mapping[str, str]:
     return secrets
 
 
+def _look(address: str, ca: str) -> Sight:
+    """Look at a node; steps that look at none do not load TLS."""
+    from steps import sight  # noqa: PLC0415
+
+    return sight.look(address, ca)
+
+
 def _job(secrets: Mapping[str, str], say: Callable[[str], None]) -> Job:
     """Return the step's data with the machine's own clock and talosctl."""
     clock = SystemClock()
     limit = parse_seconds("STEP_TIMEOUT", os.environ.get("STEP_TIMEOUT", ""))
-    return Job(dict(os.environ), secrets, clock, clock.now() + limit, say, run.talosctl, sight.look)
+    return Job(dict(os.environ), secrets, clock, clock.now() + limit, say, run.talosctl, _look)
 
 
 def find_step(name: str) -> Callable[[Job], str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from steps.kube import Kube, Object
 
 _SHOWN = 4  # Nodes named in a message
+_PAUSE = 0.5  # seconds between looks: one or two requests of a few milliseconds
 
 
 def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: str) -> str:
@@ -29,7 +30,7 @@ def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: 
             missing = str(error)
         return Pending(missing) if missing else Done(result)
 
-    return job.wait(what, check, probe)
+    return job.wait(what, check, probe, longest=_PAUSE)
 
 
 def api_ready(job: Job) -> str:
@@ -53,7 +54,11 @@ def api_ready(job: Job) -> str:
 
 
 def crds_established(job: Job) -> str:
-    """Wait until every named CustomResourceDefinition is established."""
+    """Wait until every named CustomResourceDefinition is established and served.
+
+    An API server that has established a kind offers it up to some seconds later; a client that asks in
+    between does not know the kind.
+    """
     names = job.text("CRDS").split()
 
     def lacks(kube: Kube) -> str:
@@ -64,12 +69,24 @@ def crds_established(job: Job) -> str:
                 missing.append(f"{name} does not exist")
             elif not is_true(crd, "Established"):
                 missing.append(f"{name} is not established")
+            elif not _is_served(kube, crd):
+                missing.append(f"{name} is established, but not served yet")
         return "; ".join(missing)
 
     check = job.environment.get("CHECK", "") or (
         "`kubectl -n kube-system logs deployment/cilium-operator`: the operator registers them, not the chart"
     )
     return gate(job, "the CRDs", check, lacks, f"established: {' '.join(names)}")
+
+
+def _is_served(kube: Kube, crd: Object) -> bool:
+    """Return whether the API server offers the kind in every version that it should."""
+    spec = crd["spec"]
+    for version in (item["name"] for item in spec["versions"] if item["served"]):
+        offered = kube.find(f"/apis/{spec['group']}/{version}") or {}
+        if all(resource["name"] != spec["names"]["plural"] for resource in offered.get("resources") or []):
+            return False
+    return True
 
 
 def nodes_ready(job: Job) -> str:

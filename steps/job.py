@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from steps.errors import StepError
 from steps.talosctl import Access
-from steps.waiting import Clock, Done, Goal, Pending, wait
+from steps.waiting import LONGEST_PAUSE, Clock, Done, Goal, Pending, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,11 +97,16 @@ class Job:
         return self.runner(invocation, max(self.remaining(), 1.0), listener or hear)
 
     def wait(
-        self, what: str, check: str, probe: Callable[[], Done[T] | Pending], limit: float | None = None
+        self,
+        what: str,
+        check: str,
+        probe: Callable[[], Done[T] | Pending],
+        limit: float | None = None,
+        longest: float = LONGEST_PAUSE,
     ) -> T:
         """Wait until the probe is done, at most `limit` seconds and never beyond the step's time."""
         seconds = self.remaining() if limit is None else min(limit, self.remaining())
-        return wait(Goal(what, seconds, check), probe, self.clock, self.say)
+        return wait(Goal(what, seconds, check, longest), probe, self.clock, self.say)
 
 
 def parse_seconds(name: str, value: str) -> float:

@@ -57,11 +57,6 @@ def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
     )
 
 
-def armed(job: Job) -> str:
-    """Do nothing: the resource exists so that its deletion resets the node."""
-    return f"{job.text('NODE')} is reset when this resource is deleted"
-
-
 def reset(job: Job) -> str:
     """Reset the node unless it is gone or in maintenance mode already."""
     peer = Peer(job.text("NODE"), job.text("ADDRESS"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
-import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -193,6 +192,8 @@ def anonymous_file(content: str) -> Iterator[int]:
 
 def unlinked_file(prefix: str) -> int:
     """Return the descriptor of an empty file whose name is gone; for systems without memory files (macOS)."""
+    import tempfile  # noqa: PLC0415 - needed on few systems, and slow to load
+
     descriptor, path = tempfile.mkstemp(prefix=prefix)
     os.unlink(path)  # noqa: PTH108 - a name and a descriptor, not a path to work with
     return descriptor

@@ -41,11 +41,13 @@ class Goal:
         what: completes "waiting for …".
         limit: seconds.
         check: what a person looks at when the limit is reached.
+        longest: longest pause between two looks, seconds; for a look that costs a process, as most do.
     """
 
     what: str
     limit: float
     check: str
+    longest: float = LONGEST_PAUSE
 
 
 class Clock(Protocol):
@@ -92,4 +94,4 @@ def wait(goal: Goal, probe: Callable[[], Done[T] | Pending], clock: Clock, say: 
             say(f"waiting for {goal.what} ({passed:.0f} of {goal.limit:.0f} s): {answer.answer}")
             said, said_at = answer.answer, clock.now()
         clock.sleep(min(pause, max(goal.limit - passed, 0.0)))
-        pause = min(pause * GROWTH, LONGEST_PAUSE)
+        pause = min(pause * GROWTH, goal.longest)

@@ -46,6 +46,11 @@ class TalosCluster(Component):
     """Kubeconfig of the administrator; secret."""
     talosconfig: pulumi.Output[str]
     """Talosconfig of the administrator; secret."""
+    serving: tuple[pulumi.Resource, ...]
+    """What comes before anything inside the cluster: all but Talos' own health check, which runs beside it.
+
+    It has the resets, so that `pulumi destroy` removes what is in the cluster before it wipes nodes.
+    """
 
     def __init__(self, name: str, args: TalosClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("homelab:talos:Cluster", name, None, opts)
@@ -55,8 +60,11 @@ class TalosCluster(Component):
         self.talosconfig = secret_stdout(self.run("talosconfig", steps.talosconfig(cluster, secrets)))
         nodes = self._configure_nodes(cluster, secrets, network)
         control_planes = nodes[: len(cluster.control_planes)]
+        resets = self._arm_resets(cluster, nodes) if cluster.talos.reset_on_destroy else []
         self.kubeconfig = self._issue_kubeconfig(cluster, control_planes)
-        self._start(cluster, control_planes, nodes)
+        api = self._start(cluster, control_planes)
+        self.run("talos-health", steps.talos_health(cluster, self.talosconfig), [api, *nodes])
+        self.serving = (api, *nodes, *resets)
         self.register_outputs({"kubeconfig": self.kubeconfig, "talosconfig": self.talosconfig})
 
     def _generate_secrets(self, cluster: Cluster) -> pulumi.Output[str]:
@@ -72,19 +80,16 @@ class TalosCluster(Component):
             config = self.run(f"machine-config-{node.name}", machine_config, [network])
             step = steps.apply(cluster, node, secret_stdout(config), self.talosconfig)
             applied.append(self.run(f"apply-{node.name}", step))
-        if cluster.talos.reset_on_destroy:
-            self._arm_resets(cluster, applied)
         return applied
 
-    def _arm_resets(self, cluster: Cluster, applied: Sequence[local.Command]) -> None:
-        """Make the steps that wipe the nodes when they are deleted: workers first, while there is an API."""
-        control_planes: list[local.Command] = []
+    def _arm_resets(self, cluster: Cluster, applied: Sequence[local.Command]) -> list[local.Command]:
+        """Return what wipes the nodes when it is deleted: workers first, while there is an API."""
+        resets: list[local.Command] = []
         for node, apply in zip((*cluster.control_planes, *cluster.workers), applied, strict=True):
-            before = [] if node.is_control_plane else control_planes
-            reset = steps.reset(cluster, node, self.talosconfig)
-            armed = self.run(f"reset-{node.name}", reset, [apply, *before])
-            if node.is_control_plane:
-                control_planes.append(armed)
+            before = [] if node.is_control_plane else resets[: len(cluster.control_planes)]
+            step = steps.reset(cluster, node, self.talosconfig)
+            resets.append(self.run(f"reset-{node.name}", step, [apply, *before]))
+        return resets
 
     def _issue_kubeconfig(
         self,
@@ -96,17 +101,12 @@ class TalosCluster(Component):
             self.run("kubeconfig", steps.kubeconfig(cluster, self.talosconfig), control_planes)
         )
 
-    def _start(
-        self,
-        cluster: Cluster,
-        control_planes: Iterable[pulumi.Resource],
-        nodes: Iterable[pulumi.Resource],
-    ) -> None:
+    def _start(self, cluster: Cluster, control_planes: Iterable[pulumi.Resource]) -> local.Command:
+        """Return the gate behind which the Kubernetes API answers."""
         bootstrap = steps.bootstrap(cluster, self.talosconfig)
         bootstrapped = self._run_once("bootstrap", bootstrap, cluster, control_planes)
         etcd = self.run("etcd", steps.etcd(cluster, self.talosconfig), [bootstrapped])
-        api = self.run("api-ready", steps.api_ready(cluster, self.kubeconfig), [etcd])
-        self.run("talos-health", steps.talos_health(cluster, self.talosconfig), [api, *nodes])
+        return self.run("api-ready", steps.api_ready(cluster, self.kubeconfig), [etcd])
 
     def _run_once(
         self,

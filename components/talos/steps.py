@@ -120,9 +120,8 @@ def apply(
 
 
 def reset(cluster: Cluster, node: Node, talosconfig: pulumi.Input[str]) -> Step:
-    """Do nothing now; wipe the node when the resource is deleted."""
+    """Run nothing now; wipe the node when the resource is deleted."""
     return Step(
-        name="reset-armed",
         delete="reset",
         timeout=cluster.timeouts.configured,
         environment={"CLUSTER_NAME": cluster.name, "NODE": node.name, "ADDRESS": str(node.address)},

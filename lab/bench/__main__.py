@@ -58,33 +58,36 @@ def previews(layout: Layout, kubeconfig: str) -> dict[str, list[float]]:
     return seconds
 
 
-def timed_up(stack: automation.Stack) -> tuple[float, Timeline, automation.UpResult]:
-    """Return the seconds of `pulumi up` with its timeline and result."""
+def timed_up(stack: automation.Stack) -> tuple[Timeline, automation.UpResult]:
+    """Return the timeline of `pulumi up` and its result.
+
+    The Automation API then starts the CLI again to collect outputs; the timeline ends with the engine's work.
+    """
     timeline = Timeline()
-    began = time.monotonic()
     result = stack.up(on_event=timeline.note, show_secrets=False)
-    return time.monotonic() - began, timeline, result
+    return timeline, result
 
 
 def main() -> int:
     """Print the three measurements of the README."""
     with lab("3+2") as (layout, stack):
-        total, timeline, result = timed_up(stack)
+        timeline, result = timed_up(stack)
         seconds = previews(layout, result.outputs["kubeconfig"].value)
     own, minimal = (statistics.median(seconds[which]) for which in ("lab", child.MINIMAL))
     print(
         f"\nno-op preview: lab {own:.2f} s, minimal program {minimal:.2f} s, "
         f"ratio {own / minimal:.2f} (goal <= 1.5)"
     )
-    start = timeline.phase("-etcd") + timeline.phase("-api-ready")
+    start, kinds = timeline.phase("-etcd", "-api-ready"), timeline.phase("cilium-ready", "cilium-crds")
     print(
-        f"up of 5 nodes: {total:.1f} s; minus waits ({WAITS:.0f} s) and the control plane's own start "
-        f"({start:.1f} s): {total - WAITS - start:.1f} s (goal <= 15)"
+        f"up of 5 nodes: {timeline.summary:.1f} s; minus waits ({WAITS:.0f} s) and the control plane's own "
+        f"start ({start:.1f} s): {timeline.summary - WAITS - start:.1f} s (goal <= 15), of which "
+        f"{kinds:.1f} s until Cilium's operator has registered its kinds"
     )
     phases = {}
     for nodes in ("3+2", "3+47"):
         with lab(nodes, reboot="10s") as (_, stack):
-            phases[nodes] = timed_up(stack)[1].phase("-apply-")
+            phases[nodes] = timed_up(stack)[0].phase("-machine-config-", "-apply-")
     print(
         f"nodes phase, boot wait 10 s: 5 nodes {phases['3+2']:.1f} s, 50 nodes {phases['3+47']:.1f} s, "
         f"ratio {phases['3+47'] / phases['3+2']:.2f} (goal <= 2)"

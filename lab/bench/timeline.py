@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Timeline:
     """Seconds since the timeline was made, by the last part of the resource's URN."""
 
+    summary: float = 0.0  # when the engine said that it was done
     began: dict[str, float] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     _start: float = field(default_factory=time.monotonic)
@@ -25,12 +26,14 @@ class Timeline:
             self.began.setdefault(_name(event.resource_pre_event.metadata.urn), now)
         if event.res_outputs_event:
             self.ended[_name(event.res_outputs_event.metadata.urn)] = now
+        if event.summary_event:
+            self.summary = now
 
-    def phase(self, text: str) -> float:
-        """Return seconds from the first start to the last end of the resources whose name has `text`."""
-        names = [name for name in self.ended if text in name]
+    def phase(self, *texts: str) -> float:
+        """Return seconds from first start to last end of the resources whose name has one of the texts."""
+        names = [name for name in self.ended if any(text in name for text in texts)]
         if not names:
-            raise KeyError(f"no resource with {text!r} in its name among {sorted(self.ended)}")
+            raise KeyError(f"no resource with {texts} in its name among {sorted(self.ended)}")
         return max(self.ended[name] for name in names) - min(self.began[name] for name in names)
 
 

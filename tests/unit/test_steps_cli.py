@@ -185,6 +185,18 @@ def test_outcomes(
     assert (status, *capsys.readouterr()) == expected
 
 
+def test_a_step_sees_what_answers_at_an_address(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Port 50000 of this loopback address belongs to nobody."""
+    monkeypatch.setattr(cli, "read_secrets", dict)
+    monkeypatch.setattr(cli, "find_step", lambda _name: lambda job: str(job.look("127.200.200.200", "")))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("STEP_TIMEOUT", "5")
+    assert cli.main(["steps", "reset"]) == 0
+    assert capsys.readouterr().out == "127.200.200.200 does not answer (connection refused)\n"
+
+
 def test_a_fault_of_the_step_shows_where_and_no_secret(
     program: Program, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,18 @@ def conditions(**kinds: str) -> dict[str, Any]:
     return {"status": {"conditions": [{"type": kind, "status": value} for kind, value in kinds.items()]}}
 
 
+def crd(name: str, established: str = "True") -> dict[str, Any]:
+    plural, _, group = name.partition(".")
+    versions = [{"name": "v2", "served": True}, {"name": "v2alpha1", "served": False}]
+    spec = {"group": group, "names": {"plural": plural}, "versions": versions}
+    return {"spec": spec, **conditions(Established=established)}
+
+
+def offered(*names: str) -> dict[str, Any]:
+    """Return what `/apis/cilium.io/v2` answers."""
+    return {"resources": [{"name": name.partition(".")[0]} for name in names]}
+
+
 def node(name: str, ready: str = "True", **more: str) -> dict[str, Any]:
     return {
         "metadata": {"name": name},
@@ -91,18 +103,36 @@ def test_no_answer_is_waited_for(api: ApiServer) -> None:
 
 def test_crds(api: ApiServer) -> None:
     made = bench(api, CRDS=f"{POOLS} {POLICIES}")
-    api.put(f"{CRD}/{POOLS}", conditions(Established="True"))
-    api.put(f"{CRD}/{POLICIES}", conditions(Established="True"))
+    api.put(f"{CRD}/{POOLS}", crd(POOLS))
+    api.put(f"{CRD}/{POLICIES}", crd(POLICIES))
+    api.put("/apis/cilium.io/v2", offered(POLICIES, POOLS))
     assert crds_established(made.job) == f"established: {POOLS} {POLICIES}"
 
 
 def test_crds_that_are_missing(api: ApiServer) -> None:
     made = bench(api, CRDS=f"{POOLS} {POLICIES}")
-    api.put(f"{CRD}/{POOLS}", conditions(Established="False"))
+    api.put(f"{CRD}/{POOLS}", crd(POOLS, "False"))
     with pytest.raises(StepError) as caught:
         crds_established(made.job)
     assert f"last answer: {POOLS} is not established; {POLICIES} does not exist" in str(caught.value)
     assert "check: `kubectl -n kube-system logs deployment/cilium-operator`" in str(caught.value)
+
+
+def test_crds_that_are_not_offered_yet(api: ApiServer) -> None:
+    """An object of such a kind would be refused: the API server does not know it at its own address."""
+    made = bench(api, CRDS=f"{POOLS} {POLICIES}")
+    api.put(f"{CRD}/{POOLS}", crd(POOLS))
+    api.put(f"{CRD}/{POLICIES}", crd(POLICIES))
+    api.put("/apis/cilium.io/v2", offered(POOLS))
+    with pytest.raises(StepError, match=f"last answer: {POLICIES} is established, but not served yet"):
+        crds_established(made.job)
+
+
+def test_crds_of_a_group_that_is_not_offered_yet(api: ApiServer) -> None:
+    made = bench(api, CRDS=POOLS)
+    api.put(f"{CRD}/{POOLS}", crd(POOLS))
+    with pytest.raises(StepError, match=f"last answer: {POOLS} is established, but not served yet"):
+        crds_established(made.job)
 
 
 def test_crds_that_somebody_else_installs(api: ApiServer) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from steps.errors import StepError
-from steps.reset import Plan, armed, plan, reset
+from steps.reset import Plan, plan, reset
 from steps.sight import State
 from tests.unit.steps_job import FOREIGN, UNAVAILABLE, Bench, failed, members, ok, resource
 
@@ -66,12 +66,6 @@ def test_refusal_names_the_numbers() -> None:
         refusal="etcd has 3 members, of which only 1 besides this one are healthy: "
         "resetting it would lose etcd's quorum",
     )
-
-
-def test_arming_does_nothing() -> None:
-    made = bench()
-    assert armed(made.job) == "cp1 is reset when this resource is deleted"
-    assert (made.talos.calls, made.looks.looked) == ([], [])
 
 
 def test_a_control_plane_leaves_etcd(temporary: Path) -> None:

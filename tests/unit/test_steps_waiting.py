@@ -45,6 +45,12 @@ def test_pauses_grow_from_half_a_second_to_two() -> None:
     assert clock.pauses[-1] == 2.0
 
 
+def test_a_cheap_look_may_be_taken_more_often() -> None:
+    clock = FakeClock()
+    wait(Goal("the CRDs", 600, "", longest=0.5), answers(*["silent"] * 12), clock, lambda _: None)
+    assert set(clock.pauses) == {0.5}
+
+
 def test_ends_with_the_last_answer_and_the_advice() -> None:
     clock = FakeClock()
     with pytest.raises(StepError) as caught:
