@@ -28,6 +28,7 @@ def environment(layout: Layout) -> dict[str, str]:
         "PULUMI_BACKEND_URL": layout.backend.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(layout.passphrase),
         "PULUMI_PARALLEL": str(PARALLEL),
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # a copy of the whole state at every step
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",  # `lab.tools` has checked it

@@ -14,7 +14,8 @@ from steps.job import Job, Peer
 from steps.sight import Sight, State
 from steps.waiting import Done, Pending
 
-_FIRST_QUESTION, _LAST_QUESTION = 2.0, 10.0  # seconds between questions to a node that installs itself
+_FIRST_QUESTION, _LAST_QUESTION = 1.0, 10.0  # seconds between questions to a node that installs itself
+_LOOK = 1.0  # seconds between looks at it
 
 
 class Move(Enum):
@@ -147,14 +148,15 @@ def _come_up(job: Job, node: Node) -> None:
         if node.is_worker
         else ""
     )
-    job.wait(what, f"{worker}{node.check}", _Arrival(job, node).probe)
+    job.wait(what, f"{worker}{node.check}", _Arrival(job, node).probe, longest=_LOOK)
 
 
 class _Arrival:
     """Follows a node from its first configuration to its work.
 
     Looking is cheap, asking a node of ours for its stage is not: fifty nodes that install for minutes would
-    keep a small workstation busy. So a node is asked as soon as it appears, then after 2, 4, 8, 10 s.
+    keep a small workstation busy. So a node is asked as soon as it comes back, then after 1, 2, 4, 8, 10 s;
+    one that has not gone yet is only installing, and the first question waits.
     """
 
     def __init__(self, job: Job, node: Node) -> None:
@@ -163,9 +165,10 @@ class _Arrival:
         self._forget()
 
     def _forget(self) -> None:
-        """Ask at once, when the node appears again."""
-        self._next, self._pause = 0.0, _FIRST_QUESTION
-        self._answer = Pending("")
+        """Begin anew when the node appears again."""
+        self._pause = _FIRST_QUESTION
+        self._next = 0.0
+        self._answer = Pending(f"{self._node.peer.name} answers with its configuration")
 
     def probe(self) -> Done[str] | Pending:
         """Look at the node; ask it if it is ours."""
@@ -186,11 +189,17 @@ class _Arrival:
 
     def _ask(self) -> Done[str] | Pending:
         """Return what the node says about itself, or what it said a moment ago."""
+        if not (self._gone or self._next):
+            self._plan()
         if self._job.clock.now() < self._next:
             return self._answer
         answer = working(self._job, self._node.peer)
         if isinstance(answer, Pending):
             self._answer = answer
-            self._next = self._job.clock.now() + self._pause
-            self._pause = min(2 * self._pause, _LAST_QUESTION)
+            self._plan()
         return answer
+
+    def _plan(self) -> None:
+        """Set the time of the next question."""
+        self._next = self._job.clock.now() + self._pause
+        self._pause = min(2 * self._pause, _LAST_QUESTION)

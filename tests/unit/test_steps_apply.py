@@ -224,6 +224,16 @@ def test_a_node_without_a_status_yet() -> None:
     assert "cp1 has no status yet" in made.text
 
 
+def test_a_node_that_has_not_rebooted_yet_is_not_asked_at_once() -> None:
+    """Right after the configuration it is only installing."""
+    made = bench()
+    made.looks.at(DHCP, MAINTENANCE, SILENT)
+    made.looks.at(OWN, SILENT, OURS, SILENT, OURS)
+    assert apply(made.job) == "cp1 configured"
+    assert made.talos.count("get machinestatus") == 1
+    assert "cp1 answers with its configuration" in made.text
+
+
 def test_a_node_that_installs_for_long_is_looked_at_often_and_asked_rarely() -> None:
     made = bench()
     made.looks.at(DHCP, MAINTENANCE, SILENT)
