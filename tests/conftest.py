@@ -68,6 +68,12 @@ def run_main(base: dict[str, Any]) -> Callable[..., Graph]:
     return run
 
 
+@pytest.fixture(scope="session")
+def graph(run_main: Callable[..., Graph]) -> Graph:
+    """The lab stack: every kind of resource but the gate of the lease."""
+    return run_main()
+
+
 def run_program(cluster: dict[str, Any], *, preview: bool = False, secrets: str | None = None) -> Graph:
     """Run the whole program on a config and return what it registered."""
     values = {KEY: json.dumps(cluster)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.test_graph import CILIUM, GENERAL, GUARD, POOL, RESERVED
+from tests.unit.graph_names import CILIUM, GENERAL, GUARD, POOL, RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
