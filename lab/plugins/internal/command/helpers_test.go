@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"lab/plugins/internal/rpc"
+	"lab/plugins/internal/rpctest"
 )
 
 const testURN = "urn:pulumi:test::project::command:local:Command::step"
@@ -49,25 +49,7 @@ func newProvider(t *testing.T) (*Provider, *recorder) {
 
 func wire(t *testing.T, props map[string]any) *structpb.Struct {
 	t.Helper()
-	return encode(t, resource.NewPropertyMapFromMap(props))
-}
-
-func encode(t *testing.T, props resource.PropertyMap) *structpb.Struct {
-	t.Helper()
-	s, err := rpc.Encode("test", props)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func props(t *testing.T, s *structpb.Struct) resource.PropertyMap {
-	t.Helper()
-	m, err := rpc.Decode("test", s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return rpctest.Encode(t, resource.NewPropertyMapFromMap(props))
 }
 
 // create runs Create and returns the state.
@@ -77,24 +59,12 @@ func create(t *testing.T, p *Provider, inputs map[string]any) resource.PropertyM
 	if err != nil {
 		t.Fatal(err)
 	}
-	return props(t, response.GetProperties())
+	return rpctest.Decode(t, response.GetProperties())
 }
 
 func wantStdout(t *testing.T, state resource.PropertyMap, want string) {
 	t.Helper()
 	if got := state["stdout"]; !got.IsString() || got.StringValue() != want {
 		t.Fatalf("stdout is %v, want %q", got, want)
-	}
-}
-
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one with %q", parts)
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q lacks %q", err, part)
-		}
 	}
 }

@@ -9,17 +9,19 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"lab/plugins/internal/rpctest"
 )
 
 func update(t *testing.T, p *Provider, old resource.PropertyMap, inputs map[string]any) resource.PropertyMap {
 	t.Helper()
 	response, err := p.Update(t.Context(), &pulumirpc.UpdateRequest{
-		Urn: testURN, Id: "step1", Olds: encode(t, old), News: wire(t, inputs),
+		Urn: testURN, Id: "step1", Olds: rpctest.Encode(t, old), News: wire(t, inputs),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return props(t, response.GetProperties())
+	return rpctest.Decode(t, response.GetProperties())
 }
 
 func TestCreateGivesAnIdFromTheName(t *testing.T) {
@@ -59,7 +61,7 @@ func TestDeleteUsesTheOldStateAndItsOutput(t *testing.T) {
 		"create": "echo node-1", "delete": `echo "$WHERE $PULUMI_COMMAND_STDOUT" > ` + file,
 		"environment": map[string]any{"WHERE": "old"},
 	})
-	if _, err := p.Delete(t.Context(), &pulumirpc.DeleteRequest{Urn: testURN, Properties: encode(t, state)}); err != nil {
+	if _, err := p.Delete(t.Context(), &pulumirpc.DeleteRequest{Urn: testURN, Properties: rpctest.Encode(t, state)}); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(file)
@@ -78,11 +80,11 @@ func TestSecretsStaySecretInTheState(t *testing.T) {
 		"stdin":       resource.MakeSecret(resource.NewProperty("key")),
 		"environment": resource.NewProperty(resource.PropertyMap{"TOKEN": resource.MakeSecret(resource.NewProperty("t"))}),
 	}
-	response, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: testURN, Properties: encode(t, inputs)})
+	response, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: testURN, Properties: rpctest.Encode(t, inputs)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := props(t, response.GetProperties())
+	state := rpctest.Decode(t, response.GetProperties())
 	if !state["stdin"].IsSecret() || !state["environment"].ObjectValue()["TOKEN"].IsSecret() {
 		t.Fatalf("a secret became plain: %v", state)
 	}
@@ -99,7 +101,7 @@ func TestNothingRunsInAPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state := props(t, created.GetProperties()); !state["stdout"].IsComputed() || !state["stderr"].IsComputed() {
+	if state := rpctest.Decode(t, created.GetProperties()); !state["stdout"].IsComputed() || !state["stderr"].IsComputed() {
 		t.Errorf("the output of a create preview is known: %v", state)
 	}
 	updated, err := p.Update(t.Context(), &pulumirpc.UpdateRequest{
@@ -109,7 +111,7 @@ func TestNothingRunsInAPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state := props(t, updated.GetProperties()); !state["stdout"].IsComputed() {
+	if state := rpctest.Decode(t, updated.GetProperties()); !state["stdout"].IsComputed() {
 		t.Errorf("the output of an update preview is known: %v", state)
 	}
 	if _, err := os.Stat(mark); err == nil {
@@ -121,7 +123,7 @@ func TestPreviewAcceptsUnknownInputs(t *testing.T) {
 	p, _ := newProvider(t)
 	unknown := resource.MakeComputed(resource.NewProperty(""))
 	inputs := resource.PropertyMap{"create": unknown, "stdin": resource.MakeSecret(unknown)}
-	checked, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: testURN, News: encode(t, inputs)})
+	checked, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: testURN, News: rpctest.Encode(t, inputs)})
 	if err != nil || len(checked.GetFailures()) > 0 {
 		t.Fatalf("check failed: %v %v", err, checked.GetFailures())
 	}
@@ -131,7 +133,7 @@ func TestPreviewAcceptsUnknownInputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state := props(t, created.GetProperties()); !state["create"].IsComputed() {
+	if state := rpctest.Decode(t, created.GetProperties()); !state["create"].IsComputed() {
 		t.Fatalf("create is %v, want unknown", state["create"])
 	}
 }
@@ -167,9 +169,9 @@ func TestOtherTypesAndFunctionsAreRefusedByName(t *testing.T) {
 	_, err := p.Check(t.Context(), &pulumirpc.CheckRequest{
 		Urn: "urn:pulumi:test::project::command:remote:Command::far", News: wire(t, nil),
 	})
-	wantError(t, err, "command:remote:Command is not supported by the lab plugin")
+	rpctest.WantError(t, err, "command:remote:Command is not supported by the lab plugin")
 	_, err = p.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: "command:local:run"})
-	wantError(t, err, "function command:local:run is not supported by the lab plugin")
+	rpctest.WantError(t, err, "function command:local:run is not supported by the lab plugin")
 }
 
 func TestReadReturnsWhatItIsGiven(t *testing.T) {

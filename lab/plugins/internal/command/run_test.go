@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"lab/plugins/internal/rpctest"
 )
 
 func TestInterpreterGetsTheCommandAsOneArgument(t *testing.T) {
@@ -59,7 +61,7 @@ func TestFailureQuotesStatusCommandAndOutput(t *testing.T) {
 	_, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: testURN, Properties: wire(t, map[string]any{
 		"create": "echo out; echo err >&2; exit 3", "logging": "none",
 	})})
-	wantError(t, err, `exit status 3: running "echo out; echo err >&2; exit 3":`, "out\n", "err\n")
+	rpctest.WantError(t, err, `exit status 3: running "echo out; echo err >&2; exit 3":`, "out\n", "err\n")
 }
 
 func TestMissingProgramIsNamed(t *testing.T) {
@@ -67,7 +69,7 @@ func TestMissingProgramIsNamed(t *testing.T) {
 	_, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: testURN, Properties: wire(t, map[string]any{
 		"interpreter": []any{"lab-no-such-program"}, "create": "x",
 	})})
-	wantError(t, err, `exec: "lab-no-such-program": executable file not found in $PATH: running "x"`)
+	rpctest.WantError(t, err, `exec: "lab-no-such-program": executable file not found in $PATH: running "x"`)
 }
 
 func TestTimeoutKillsTheProcess(t *testing.T) {
@@ -76,7 +78,7 @@ func TestTimeoutKillsTheProcess(t *testing.T) {
 		Urn: testURN, Timeout: 0.1,
 		Properties: wire(t, map[string]any{"interpreter": []any{"sleep"}, "create": "3600"}),
 	})
-	wantError(t, err, `signal: killed: running "3600"`)
+	rpctest.WantError(t, err, `signal: killed: running "3600"`)
 }
 
 func TestCancelKillsTheProcessButWaitsForItsChildren(t *testing.T) {
@@ -106,7 +108,7 @@ func TestCancelKillsTheProcessButWaitsForItsChildren(t *testing.T) {
 	if err := os.WriteFile(fifo, []byte("go\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, <-failed, "signal: killed", "late\n")
+	rpctest.WantError(t, <-failed, "signal: killed", "late\n")
 }
 
 func TestLoggingChoosesTheStreams(t *testing.T) {

@@ -6,19 +6,21 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"lab/plugins/internal/rpctest"
 )
 
 func TestCheckNamesAnObjectAndKeepsTheName(t *testing.T) {
 	p, _ := newProvider()
 	unnamed := m{"apiVersion": "v1", "kind": "ConfigMap", "data": m{"a": "1"}}
-	first := objectOf(check(t, p, mapURN, nil, unnamed))
+	first := objectOf(rpctest.Check(t, p, mapURN, nil, unnamed))
 	if !regexp.MustCompile(`^settings-[0-9a-f]{8}$`).MatchString(first.name()) {
 		t.Fatalf("name is %q", first.name())
 	}
 	if first.annotation(annotationAutonamed) != "true" || first.namespace() != "default" {
 		t.Fatalf("metadata is %v", first["metadata"])
 	}
-	if again := objectOf(check(t, p, mapURN, first, unnamed)); again.name() != first.name() {
+	if again := objectOf(rpctest.Check(t, p, mapURN, first, unnamed)); again.name() != first.name() {
 		t.Fatalf("the name changed from %q to %q", first.name(), again.name())
 	}
 }
@@ -27,7 +29,7 @@ func TestCheckFollowsTheEngineOnNames(t *testing.T) {
 	p, _ := newProvider()
 	request := func(mode pulumirpc.CheckRequest_AutonamingOptions_Mode) *pulumirpc.CheckRequest {
 		return &pulumirpc.CheckRequest{
-			Urn: mapURN, News: wire(t, m{"apiVersion": "v1", "kind": "ConfigMap"}),
+			Urn: mapURN, News: rpctest.Wire(t, m{"apiVersion": "v1", "kind": "ConfigMap"}),
 			Autonaming: &pulumirpc.CheckRequest_AutonamingOptions{Mode: mode, ProposedName: "proposed"},
 		}
 	}
@@ -35,26 +37,26 @@ func TestCheckFollowsTheEngineOnNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name := objectOf(props(t, response.GetInputs())).name(); name != "proposed" {
+	if name := objectOf(rpctest.Decode(t, response.GetInputs())).name(); name != "proposed" {
 		t.Fatalf("name is %q", name)
 	}
 	_, err = p.Check(t.Context(), request(pulumirpc.CheckRequest_AutonamingOptions_DISABLE))
-	wantError(t, err, "settings: autonaming is off, so metadata.name is required")
+	rpctest.WantError(t, err, "settings: autonaming is off, so metadata.name is required")
 }
 
 func TestCheckSetsTheNamespaceByScope(t *testing.T) {
 	namespace := m{"apiVersion": "v1", "kind": "Namespace", "metadata": m{"name": "x"}}
 	pool := m{"apiVersion": "cilium.io/v2", "kind": "CiliumLoadBalancerIPPool", "metadata": m{"name": "x"}}
 	p, c := newProvider()
-	if got := objectOf(check(t, p, mapURN, nil, namespace)).namespace(); got != "" {
+	if got := objectOf(rpctest.Check(t, p, mapURN, nil, namespace)).namespace(); got != "" {
 		t.Errorf("a Namespace got namespace %q", got)
 	}
-	if got := objectOf(check(t, p, poolURN, nil, pool)).namespace(); got != "default" {
+	if got := objectOf(rpctest.Check(t, p, poolURN, nil, pool)).namespace(); got != "default" {
 		t.Errorf("an object of an unknown kind got namespace %q, want the default", got)
 	}
 	mapper, _ := c.Mapper.(*fixedMapper)
 	mapper.addPools()
-	if got := objectOf(check(t, p, poolURN, nil, pool)).namespace(); got != "" {
+	if got := objectOf(rpctest.Check(t, p, poolURN, nil, pool)).namespace(); got != "" {
 		t.Errorf("a pool got namespace %q", got)
 	}
 }
@@ -67,11 +69,11 @@ func TestCheckKeepsUnknownsAndSecrets(t *testing.T) {
 		"metadata": resource.NewProperty(resource.PropertyMap{"name": unknown, "annotations": unknown}),
 		"data":     resource.NewProperty(resource.PropertyMap{"a": resource.MakeSecret(resource.NewProperty("s"))}),
 	}
-	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: mapURN, News: encode(t, news)})
+	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: mapURN, News: rpctest.Encode(t, news)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := props(t, response.GetInputs())
+	got := rpctest.Decode(t, response.GetInputs())
 	metadata := got["metadata"].ObjectValue()
 	if !metadata["name"].IsComputed() || !metadata["annotations"].IsComputed() {
 		t.Errorf("metadata is %v", metadata)
@@ -83,7 +85,7 @@ func TestCheckKeepsUnknownsAndSecrets(t *testing.T) {
 
 func TestCheckMovesStringDataAndMarksItSecret(t *testing.T) {
 	p, _ := newProvider()
-	got := check(t, p, mapURN, nil, m{
+	got := rpctest.Check(t, p, mapURN, nil, m{
 		"apiVersion": "v1", "kind": "Secret", "metadata": m{"name": "x"}, "stringData": m{"k": "v"},
 	})
 	data := got["data"]
@@ -97,7 +99,7 @@ func TestCheckMovesStringDataAndMarksItSecret(t *testing.T) {
 
 func TestCheckNormalizesBuiltInKinds(t *testing.T) {
 	p, _ := newProvider()
-	got := objectOf(check(t, p, mapURN, nil, m{
+	got := objectOf(rpctest.Check(t, p, mapURN, nil, m{
 		"apiVersion": "v1", "kind": "Pod", "metadata": m{"name": "x", "uid": "set by the server"},
 		"spec": m{"containers": []any{m{"name": "c", "resources": m{"requests": m{"cpu": "0.5"}}}}},
 	}))
@@ -146,7 +148,7 @@ func TestCheckRefusesWhatItWouldDoDifferently(t *testing.T) {
 		"kind": {mapURN, m{"apiVersion": "v1"}, "kubernetes:core/v1:ConfigMap: apiVersion and kind are required"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: tc.urn, News: wire(t, tc.news)})
+			response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: tc.urn, News: rpctest.Wire(t, tc.news)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"lab/plugins/internal/rpctest"
 )
 
 func TestDiffConfig(t *testing.T) {
@@ -32,7 +34,7 @@ func TestDiffConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := newProvider()
-			got, err := p.DiffConfig(t.Context(), &pulumirpc.DiffRequest{Urn: providerURN, Olds: wire(t, tc.olds), News: wire(t, tc.news)})
+			got, err := p.DiffConfig(t.Context(), &pulumirpc.DiffRequest{Urn: providerURN, Olds: rpctest.Wire(t, tc.olds), News: rpctest.Wire(t, tc.news)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +50,7 @@ func TestDiffConfig(t *testing.T) {
 
 func TestCheckConfigRefusesWhatIsNotImplemented(t *testing.T) {
 	p, _ := newProvider()
-	response, err := p.CheckConfig(t.Context(), &pulumirpc.CheckRequest{Urn: providerURN, News: wire(t, m{
+	response, err := p.CheckConfig(t.Context(), &pulumirpc.CheckRequest{Urn: providerURN, News: rpctest.Wire(t, m{
 		"kubeconfig": "x", "enableServerSideApply": "false", "renderYamlToDirectory": "out", "strictMode": "false",
 	})})
 	if err != nil {
@@ -72,28 +74,28 @@ func TestAClusterThatDoesNotAnswerStopsOnlyRealSteps(t *testing.T) {
 	server := closedServer()
 	p := configure(t, map[string]string{"kubeconfig": kubeconfigFor(server)})
 	inputs := configMap("x", m{"a": "1"})
-	checked := check(t, p, mapURN, nil, inputs)
+	checked := rpctest.Check(t, p, mapURN, nil, inputs)
 	preview, err := p.Create(t.Context(), &pulumirpc.CreateRequest{
-		Urn: mapURN, Preview: true, Properties: encode(t, checked),
+		Urn: mapURN, Preview: true, Properties: rpctest.Encode(t, checked),
 	})
 	if err != nil {
 		t.Fatalf("preview: %v", err)
 	}
-	if got := objectOf(props(t, preview.GetProperties())).name(); got != "x" {
+	if got := objectOf(rpctest.Decode(t, preview.GetProperties())).name(); got != "x" {
 		t.Errorf("the preview gave name %q", got)
 	}
-	_, err = p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: mapURN, Properties: encode(t, checked)})
-	wantError(t, err, "the configured Kubernetes cluster is unreachable", server, "connection refused")
-	state := encode(t, stateOf(inputs).properties(nil))
+	_, err = p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: mapURN, Properties: rpctest.Encode(t, checked)})
+	rpctest.WantError(t, err, "the configured Kubernetes cluster is unreachable", server, "connection refused")
+	state := rpctest.Encode(t, stateOf(inputs).properties(nil))
 	_, err = p.Read(t.Context(), &pulumirpc.ReadRequest{Urn: mapURN, Id: "default/x", Properties: state})
-	wantError(t, err, "read settings", "unreachable", "PULUMI_K8S_DELETE_UNREACHABLE=true")
+	rpctest.WantError(t, err, "read settings", "unreachable", "PULUMI_K8S_DELETE_UNREACHABLE=true")
 	_, err = p.Delete(t.Context(), &pulumirpc.DeleteRequest{Urn: mapURN, Id: "default/x", Properties: state})
-	wantError(t, err, "delete settings", "unreachable", "PULUMI_K8S_DELETE_UNREACHABLE=true")
+	rpctest.WantError(t, err, "delete settings", "unreachable", "PULUMI_K8S_DELETE_UNREACHABLE=true")
 }
 
 func TestDeleteUnreachableDropsObjectsButNoReleases(t *testing.T) {
 	p := configure(t, map[string]string{"kubeconfig": kubeconfigFor(closedServer()), "deleteUnreachable": "true"})
-	state := encode(t, stateOf(configMap("x", nil)).properties(nil))
+	state := rpctest.Encode(t, stateOf(configMap("x", nil)).properties(nil))
 	read, err := p.Read(t.Context(), &pulumirpc.ReadRequest{Urn: mapURN, Id: "default/x", Properties: state})
 	if err != nil || read.GetId() != "" {
 		t.Errorf("read gave %v, %v", read, err)
@@ -102,15 +104,15 @@ func TestDeleteUnreachableDropsObjectsButNoReleases(t *testing.T) {
 		t.Errorf("delete: %v", err)
 	}
 	_, err = p.Delete(t.Context(), &pulumirpc.DeleteRequest{
-		Urn: "urn:pulumi:t::p::kubernetes:helm.sh/v3:Release::r", Properties: wire(t, m{"name": "r", "namespace": "n"}),
+		Urn: "urn:pulumi:t::p::kubernetes:helm.sh/v3:Release::r", Properties: rpctest.Wire(t, m{"name": "r", "namespace": "n"}),
 	})
-	wantError(t, err, "the configured Kubernetes cluster is unreachable")
+	rpctest.WantError(t, err, "the configured Kubernetes cluster is unreachable")
 }
 
 func TestABrokenKubeconfigIsNotQuoted(t *testing.T) {
 	p := configure(t, map[string]string{"kubeconfig": "token: sesame\n\t:::"})
-	_, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: mapURN, Properties: wire(t, configMap("x", nil))})
-	wantError(t, err, "failed to parse the provider input `kubeconfig`",
+	_, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: mapURN, Properties: rpctest.Wire(t, configMap("x", nil))})
+	rpctest.WantError(t, err, "failed to parse the provider input `kubeconfig`",
 		"neither the path of a readable file nor a valid document")
 	if strings.Contains(err.Error(), "sesame") {
 		t.Fatalf("the error quotes the kubeconfig: %v", err)
@@ -120,5 +122,5 @@ func TestABrokenKubeconfigIsNotQuoted(t *testing.T) {
 func TestBeforeConfigureEveryStepSaysSo(t *testing.T) {
 	p := &Provider{}
 	_, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: mapURN})
-	wantError(t, err, "the provider is not configured")
+	rpctest.WantError(t, err, "the provider is not configured")
 }

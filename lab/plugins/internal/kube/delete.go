@@ -30,7 +30,7 @@ func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 		return p.releases.Load().Delete(ctx, req)
 	}
 	if c.Unreachable != "" {
-		return p.deleteUnreachable(ctx, c, req)
+		return &emptypb.Empty{}, p.forget(ctx, c, "delete", req.GetUrn())
 	}
 	state, err := decode(req.GetUrn(), "state", req.GetProperties())
 	if err != nil {
@@ -45,17 +45,16 @@ func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 	return &emptypb.Empty{}, nil
 }
 
-func (p *Provider) deleteUnreachable(
-	ctx context.Context, c *cluster.Cluster, req *pulumirpc.DeleteRequest,
-) (*emptypb.Empty, error) {
+// forget drops a resource of an unreachable cluster from the state, if the configuration says so.
+func (p *Provider) forget(ctx context.Context, c *cluster.Cluster, verb, urn string) error {
 	if c.DeleteUnreachable {
-		p.Log.Line(ctx, diag.Warning, req.GetUrn(),
+		p.Log.Line(ctx, diag.Warning, urn,
 			"the cluster is unreachable and deleteUnreachable is set: the resource leaves the state only")
-		return &emptypb.Empty{}, nil
+		return nil
 	}
-	return nil, fmt.Errorf("delete %s: the configured Kubernetes cluster is unreachable: %s. "+
+	return fmt.Errorf("%s %s: the configured Kubernetes cluster is unreachable: %s. "+
 		"If it is gone for good, PULUMI_K8S_DELETE_UNREACHABLE=true drops its resources from the state",
-		resource.URN(req.GetUrn()).Name(), c.Unreachable)
+		verb, resource.URN(urn).Name(), c.Unreachable)
 }
 
 func (s *step) delete(ctx context.Context, old checkpoint) error {

@@ -7,13 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
-	"google.golang.org/protobuf/types/known/structpb"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -84,55 +81,8 @@ func configure(t *testing.T, vars map[string]string) *Provider {
 	return p
 }
 
-func wire(t *testing.T, props map[string]any) *structpb.Struct {
-	t.Helper()
-	return encode(t, rpc.ToProperties(props, nil))
-}
-
-func encode(t *testing.T, props resource.PropertyMap) *structpb.Struct {
-	t.Helper()
-	s, err := rpc.Encode("test", props)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func props(t *testing.T, s *structpb.Struct) resource.PropertyMap {
-	t.Helper()
-	decoded, err := rpc.Decode("test", s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return decoded
-}
-
-func check(t *testing.T, p *Provider, urn string, olds, news map[string]any) resource.PropertyMap {
-	t.Helper()
-	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, Olds: wire(t, olds), News: wire(t, news)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(response.GetFailures()) > 0 {
-		t.Fatalf("failures: %v", response.GetFailures())
-	}
-	return props(t, response.GetInputs())
-}
-
 func configMap(name string, data map[string]any) m {
 	return m{"apiVersion": "v1", "kind": "ConfigMap", "metadata": m{"name": name}, "data": data}
-}
-
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one with %q", parts)
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q lacks %q", err, part)
-		}
-	}
 }
 
 func kinds(diff map[string]*pulumirpc.PropertyDiff) []string {

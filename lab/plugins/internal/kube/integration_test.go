@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"lab/plugins/internal/rpc"
+	"lab/plugins/internal/rpctest"
 )
 
 // real drives the provider in front of a real API server, as the engine would.
@@ -23,12 +24,12 @@ type real struct {
 
 func (r *real) create(urn string, inputs m) (id string, state resource.PropertyMap, err error) {
 	r.Helper()
-	checked := check(r.T, r.p, urn, nil, inputs)
-	response, err := r.p.Create(r.Context(), &pulumirpc.CreateRequest{Urn: urn, Properties: encode(r.T, checked)})
+	checked := rpctest.Check(r.T, r.p, urn, nil, inputs)
+	response, err := r.p.Create(r.Context(), &pulumirpc.CreateRequest{Urn: urn, Properties: rpctest.Encode(r.T, checked)})
 	if err != nil {
 		return "", nil, err
 	}
-	return response.GetId(), props(r.T, response.GetProperties()), nil
+	return response.GetId(), rpctest.Decode(r.T, response.GetProperties()), nil
 }
 
 func (r *real) mustCreate(urn string, inputs m) (string, resource.PropertyMap) {
@@ -42,21 +43,21 @@ func (r *real) mustCreate(urn string, inputs m) (string, resource.PropertyMap) {
 
 func (r *real) update(urn string, state resource.PropertyMap, inputs m, preview bool) (resource.PropertyMap, error) {
 	r.Helper()
-	checked := check(r.T, r.p, urn, inputs, inputs)
+	checked := rpctest.Check(r.T, r.p, urn, inputs, inputs)
 	response, err := r.p.Update(r.Context(), &pulumirpc.UpdateRequest{
-		Urn: urn, Olds: encode(r.T, state), News: encode(r.T, checked), Preview: preview,
+		Urn: urn, Olds: rpctest.Encode(r.T, state), News: rpctest.Encode(r.T, checked), Preview: preview,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return props(r.T, response.GetProperties()), nil
+	return rpctest.Decode(r.T, response.GetProperties()), nil
 }
 
 // diff returns the detailed diff between a state and inputs, which a program without changes keeps empty.
 func (r *real) diff(urn string, state resource.PropertyMap, inputs m) []string {
 	r.Helper()
 	response, err := r.p.Diff(r.Context(), &pulumirpc.DiffRequest{
-		Urn: urn, Olds: encode(r.T, state), News: encode(r.T, check(r.T, r.p, urn, inputs, inputs)),
+		Urn: urn, Olds: rpctest.Encode(r.T, state), News: rpctest.Encode(r.T, rpctest.Check(r.T, r.p, urn, inputs, inputs)),
 	})
 	if err != nil {
 		r.Fatal(err)
@@ -163,11 +164,11 @@ func (r *real) objects() {
 	invalid := service("a")
 	invalid["spec"] = m{"type": "Nope"}
 	_, err = r.p.Create(r.Context(), &pulumirpc.CreateRequest{
-		Urn: serviceURN, Preview: true, Properties: encode(r.T, check(r.T, r.p, serviceURN, nil, invalid)),
+		Urn: serviceURN, Preview: true, Properties: rpctest.Encode(r.T, rpctest.Check(r.T, r.p, serviceURN, nil, invalid)),
 	})
-	wantError(r.T, err, `create Service "default/web" (resource web)`, "spec.type: Unsupported value")
+	rpctest.WantError(r.T, err, `create Service "default/web" (resource web)`, "spec.type: Unsupported value")
 	r.delete(serviceURN, id, updated)
-	if _, err := r.p.Read(r.Context(), &pulumirpc.ReadRequest{Urn: serviceURN, Id: id, Properties: encode(r.T, updated)}); err != nil {
+	if _, err := r.p.Read(r.Context(), &pulumirpc.ReadRequest{Urn: serviceURN, Id: id, Properties: rpctest.Encode(r.T, updated)}); err != nil {
 		r.Errorf("read of a deleted Service: %v", err)
 	}
 }
@@ -189,7 +190,7 @@ func (r *real) delete(urn, id string, state resource.PropertyMap) {
 		state = c.properties(state)
 	}
 	if _, err := r.p.Delete(r.Context(), &pulumirpc.DeleteRequest{
-		Urn: urn, Id: id, Properties: encode(r.T, state), Timeout: 60,
+		Urn: urn, Id: id, Properties: rpctest.Encode(r.T, state), Timeout: 60,
 	}); err != nil {
 		r.Fatal(err)
 	}
@@ -199,7 +200,7 @@ func (r *real) conflict() {
 	id, state := r.mustCreate(mapURN, labelled("program"))
 	r.apply("flux", labelled("flux"))
 	_, err := r.update(mapURN, state, labelled("program-2"), false)
-	wantError(r.T, err, `update ConfigMap "default/shared" (resource settings)`, `as field manager "pulumi-kubernetes-`,
+	rpctest.WantError(r.T, err, `update ConfigMap "default/shared" (resource settings)`, `as field manager "pulumi-kubernetes-`,
 		`conflict with "flux": .metadata.labels.owner`, "pulumi.com/patchForce")
 	forced := labelled("program-2")
 	object(forced).annotate(annotationPatchForce, "true")
@@ -210,7 +211,7 @@ func (r *real) conflict() {
 		r.Errorf("the label is %q", got)
 	}
 	_, _, err = r.create(mapURN, labelled("again"))
-	wantError(r.T, err, "already exists")
+	rpctest.WantError(r.T, err, "already exists")
 	r.delete(mapURN, id, state)
 }
 
@@ -224,16 +225,16 @@ func (r *real) customResource() {
 		"apiVersion": "cilium.io/v2", "kind": "CiliumLoadBalancerIPPool", "metadata": m{"name": "reserved"},
 		"spec": m{"blocks": []any{m{"cidr": "10.0.50.200/32"}}},
 	}
-	early := check(r.T, r.p, poolURN, nil, pool) // before the kind exists
+	early := rpctest.Check(r.T, r.p, poolURN, nil, pool) // before the kind exists
 	_, definition := r.mustCreate(definitionURN, poolDefinition())
-	created, err := r.p.Create(r.Context(), &pulumirpc.CreateRequest{Urn: poolURN, Properties: encode(r.T, early)})
+	created, err := r.p.Create(r.Context(), &pulumirpc.CreateRequest{Urn: poolURN, Properties: rpctest.Encode(r.T, early)})
 	if err != nil {
 		r.Fatal(err)
 	}
 	if created.GetId() != "reserved" {
 		r.Errorf("id is %q", created.GetId())
 	}
-	state := props(r.T, created.GetProperties())
+	state := rpctest.Decode(r.T, created.GetProperties())
 	if diff := r.diff(poolURN, state, pool); len(diff) > 0 {
 		r.Errorf("an unchanged pool has diff %q", diff)
 	}
@@ -257,7 +258,7 @@ func (r *real) customResource() {
 func (r *real) upsert() {
 	r.apply("flux", labelled("flux"))
 	_, _, err := r.create(mapURN, labelled("program"))
-	wantError(r.T, err, `conflict with "flux"`)
+	rpctest.WantError(r.T, err, `conflict with "flux"`)
 	unlabelled := m{"apiVersion": "v1", "kind": "ConfigMap", "metadata": m{"name": "shared"}, "data": m{"a": "1"}}
 	_, state := r.mustCreate(mapURN, unlabelled)
 	if got := r.get(labelled("")).GetLabels()["owner"]; got != "flux" {
@@ -303,7 +304,7 @@ func (r *real) release() {
 		r.Errorf("the stored revision has labels %v", labels)
 	}
 	r.delete(releaseURN, id, updated)
-	read, err := r.p.Read(r.Context(), &pulumirpc.ReadRequest{Urn: releaseURN, Id: id, Properties: encode(r.T, updated)})
+	read, err := r.p.Read(r.Context(), &pulumirpc.ReadRequest{Urn: releaseURN, Id: id, Properties: rpctest.Encode(r.T, updated)})
 	if err != nil || read.GetId() != "" {
 		r.Errorf("a release that is gone reads as %q, %v", read.GetId(), err)
 	}

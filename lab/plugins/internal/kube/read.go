@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/diag"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,7 +23,7 @@ func (p *Provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 		return nil, err
 	}
 	if c.Unreachable != "" {
-		return p.readUnreachable(ctx, c, req)
+		return &pulumirpc.ReadResponse{}, p.forget(ctx, c, "read", req.GetUrn())
 	}
 	ctx, end := p.Inflight.Derive(ctx, req.GetTimeout())
 	defer end()
@@ -40,19 +39,6 @@ func (p *Provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 		return nil, err
 	}
 	return readObject(ctx, c, req, parseCheckpoint(state), inputs)
-}
-
-func (p *Provider) readUnreachable(
-	ctx context.Context, c *cluster.Cluster, req *pulumirpc.ReadRequest,
-) (*pulumirpc.ReadResponse, error) {
-	if c.DeleteUnreachable {
-		p.Log.Line(ctx, diag.Warning, req.GetUrn(),
-			"the cluster is unreachable and deleteUnreachable is set: the resource leaves the state")
-		return &pulumirpc.ReadResponse{}, nil
-	}
-	return nil, fmt.Errorf("read %s: the configured Kubernetes cluster is unreachable: %s. "+
-		"If it is gone for good, PULUMI_K8S_DELETE_UNREACHABLE=true drops its resources from the state",
-		resource.URN(req.GetUrn()).Name(), c.Unreachable)
 }
 
 func readObject(

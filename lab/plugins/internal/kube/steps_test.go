@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
+
+	"lab/plugins/internal/rpctest"
 )
 
 func live(inputs m) *unstructured.Unstructured {
@@ -22,7 +24,7 @@ func live(inputs m) *unstructured.Unstructured {
 func TestCreateStoresTheLiveObjectAndItsInputs(t *testing.T) {
 	p, _ := newProvider()
 	response, err := p.Create(t.Context(), &pulumirpc.CreateRequest{
-		Urn: mapURN, Properties: encode(t, check(t, p, mapURN, nil, configMap("x", m{"a": "1"}))),
+		Urn: mapURN, Properties: rpctest.Encode(t, rpctest.Check(t, p, mapURN, nil, configMap("x", m{"a": "1"}))),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +32,7 @@ func TestCreateStoresTheLiveObjectAndItsInputs(t *testing.T) {
 	if response.GetId() != "default/x" {
 		t.Errorf("id is %q", response.GetId())
 	}
-	state := parseCheckpoint(props(t, response.GetProperties()))
+	state := parseCheckpoint(rpctest.Decode(t, response.GetProperties()))
 	if state.live.text("data", "a") != "1" || state.inputs.text("data", "a") != "1" || state.firstVersion != "v1" {
 		t.Errorf("state is %v", state)
 	}
@@ -42,10 +44,10 @@ func TestCreateStoresTheLiveObjectAndItsInputs(t *testing.T) {
 func TestCreateFailsWhereTheObjectExists(t *testing.T) {
 	p, _ := newProvider(live(configMap("x", nil)))
 	request := &pulumirpc.CreateRequest{
-		Urn: mapURN, Properties: encode(t, check(t, p, mapURN, nil, configMap("x", nil))),
+		Urn: mapURN, Properties: rpctest.Encode(t, rpctest.Check(t, p, mapURN, nil, configMap("x", nil))),
 	}
 	_, err := p.Create(t.Context(), request)
-	wantError(t, err, `create ConfigMap "default/x" (resource settings)`, "already exists",
+	rpctest.WantError(t, err, `create ConfigMap "default/x" (resource settings)`, "already exists",
 		"pulumi import", "upsertExistingObjects")
 	request.Preview = true
 	if _, err := p.Create(t.Context(), request); err != nil {
@@ -59,7 +61,7 @@ func TestCreateRetriesWhileTheKindIsUnknown(t *testing.T) {
 	var slept []time.Duration
 	s := &step{Provider: p, cluster: c, urn: poolURN, sleep: recordSleep(100, &slept)}
 	_, _, err := s.create(t.Context(), pool)
-	wantError(t, err, `create CiliumLoadBalancerIPPool "p" (resource pool)`, "does not serve cilium.io/v2", "CRD")
+	rpctest.WantError(t, err, `create CiliumLoadBalancerIPPool "p" (resource pool)`, "does not serve cilium.io/v2", "CRD")
 	want := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second}
 	if !slices.Equal(slept, want) {
 		t.Fatalf("slept %v, want %v", slept, want)
@@ -75,7 +77,7 @@ func TestCreateStopsRetryingWhenItIsCancelled(t *testing.T) {
 	var slept []time.Duration
 	s := &step{Provider: p, cluster: c, urn: poolURN, sleep: recordSleep(2, &slept)}
 	_, _, err := s.create(t.Context(), pool)
-	wantError(t, err, "enough, last answer: no matches for kind")
+	rpctest.WantError(t, err, "enough, last answer: no matches for kind")
 }
 
 func TestReadDropsWhatIsGone(t *testing.T) {
@@ -85,7 +87,7 @@ func TestReadDropsWhatIsGone(t *testing.T) {
 		poolURN: {"apiVersion": "cilium.io/v2", "kind": "CiliumLoadBalancerIPPool", "metadata": m{"name": "x"}},
 	} {
 		response, err := p.Read(t.Context(), &pulumirpc.ReadRequest{
-			Urn: urn, Id: "default/x", Properties: encode(t, stateOf(inputs).properties(nil)), Inputs: wire(t, inputs),
+			Urn: urn, Id: "default/x", Properties: rpctest.Encode(t, stateOf(inputs).properties(nil)), Inputs: rpctest.Wire(t, inputs),
 		})
 		if err != nil || response.GetId() != "" {
 			t.Errorf("%s: %v, %v", urn, response, err)
@@ -98,12 +100,12 @@ func TestReadTakesDriftIntoTheInputs(t *testing.T) {
 	p, _ := newProvider(drifted)
 	inputs := configMap("x", m{"a": "1"})
 	response, err := p.Read(t.Context(), &pulumirpc.ReadRequest{
-		Urn: mapURN, Id: "default/x", Properties: encode(t, stateOf(inputs).properties(nil)), Inputs: wire(t, inputs),
+		Urn: mapURN, Id: "default/x", Properties: rpctest.Encode(t, stateOf(inputs).properties(nil)), Inputs: rpctest.Wire(t, inputs),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, _ := objectOf(props(t, response.GetInputs())).at("data").(map[string]any)
+	data, _ := objectOf(rpctest.Decode(t, response.GetInputs())).at("data").(map[string]any)
 	if len(data) != 1 || data["a"] != "2" {
 		t.Fatalf("inputs have data %v, want only a=2", data)
 	}
@@ -117,7 +119,7 @@ func TestImportTakesTheWholeObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inputs := objectOf(props(t, response.GetInputs()))
+	inputs := objectOf(rpctest.Decode(t, response.GetInputs()))
 	if inputs.text("data", "a") != "1" || inputs.at("metadata", "uid") != nil || inputs.kind() != "ConfigMap" {
 		t.Fatalf("inputs are %v", inputs)
 	}
@@ -126,7 +128,7 @@ func TestImportTakesTheWholeObject(t *testing.T) {
 func TestDeleteOfAnAbsentObjectSucceeds(t *testing.T) {
 	p, _ := newProvider()
 	if _, err := p.Delete(t.Context(), &pulumirpc.DeleteRequest{
-		Urn: mapURN, Properties: encode(t, stateOf(configMap("x", nil)).properties(nil)),
+		Urn: mapURN, Properties: rpctest.Encode(t, stateOf(configMap("x", nil)).properties(nil)),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +148,7 @@ func TestDeleteWaitsUntilTheObjectIsGone(t *testing.T) {
 	var slept []time.Duration
 	s := &step{Provider: p, cluster: c, urn: mapURN, sleep: recordSleep(3, &slept)}
 	err := s.delete(t.Context(), stateOf(configMap("x", nil)))
-	wantError(t, err, `delete ConfigMap "default/x" (resource settings)`, "enough", `finalizers ["lab.test/hold"] are left`)
+	rpctest.WantError(t, err, `delete ConfigMap "default/x" (resource settings)`, "enough", `finalizers ["lab.test/hold"] are left`)
 }
 
 func TestDeletionPolicy(t *testing.T) {
@@ -167,16 +169,16 @@ func TestAwaitReportsWhatIsMissing(t *testing.T) {
 		"apiVersion": "v1", "kind": "Service", "metadata": m{"name": "web"}, "spec": m{"type": "LoadBalancer"},
 	}
 	p, _ := newProvider()
-	checked := check(t, p, serviceURN, nil, service)
+	checked := rpctest.Check(t, p, serviceURN, nil, service)
 	_, err := p.Create(t.Context(), &pulumirpc.CreateRequest{
-		Urn: serviceURN, Timeout: 0.01, Properties: encode(t, checked),
+		Urn: serviceURN, Timeout: 0.01, Properties: rpctest.Encode(t, checked),
 	})
-	wantError(t, err, `Service "default/web" was created, but is not ready: timed out: no address in status.loadBalancer.ingress`)
+	rpctest.WantError(t, err, `Service "default/web" was created, but is not ready: timed out: no address in status.loadBalancer.ingress`)
 	skipping := object(service).clone()
 	skipping.setMetadata("name", "other")
 	skipping.annotate(annotationSkipAwait, "true")
 	if _, err := p.Create(t.Context(), &pulumirpc.CreateRequest{
-		Urn: serviceURN, Properties: encode(t, check(t, p, serviceURN, nil, skipping)),
+		Urn: serviceURN, Properties: rpctest.Encode(t, rpctest.Check(t, p, serviceURN, nil, skipping)),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -268,16 +270,16 @@ func TestIgnoredPathsOfOthersLeaveTheRequest(t *testing.T) {
 	if len(data) != 2 || data["ours"] != "live" || data["new"] != "program" {
 		t.Fatalf("sent %v", data)
 	}
-	wantError(t, leaveAlone(sent, o, "us", []string{"spec.ports[0]"}),
+	rpctest.WantError(t, leaveAlone(sent, o, "us", []string{"spec.ports[0]"}),
 		"ignore spec.ports[0]: the lab plugin takes only keys in ignoreChanges, no index")
 }
 
 func TestInvokeAndConstructAreRefusedByName(t *testing.T) {
 	p, _ := newProvider()
 	_, err := p.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: "kubernetes:yaml:decode"})
-	wantError(t, err, "function kubernetes:yaml:decode is not supported by the lab plugin")
+	rpctest.WantError(t, err, "function kubernetes:yaml:decode is not supported by the lab plugin")
 	_, err = p.Construct(t.Context(), &pulumirpc.ConstructRequest{Type: "kubernetes:helm.sh/v4:Chart"})
-	wantError(t, err, "component kubernetes:helm.sh/v4:Chart is not supported by the lab plugin")
+	rpctest.WantError(t, err, "component kubernetes:helm.sh/v4:Chart is not supported by the lab plugin")
 }
 
 func rpcProps(o m) resource.PropertyMap { return object(o).properties() }

@@ -6,16 +6,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
-	"google.golang.org/protobuf/types/known/structpb"
 	"helm.sh/helm/v3/pkg/action"
 
 	"lab/plugins/internal/cluster"
 	"lab/plugins/internal/rpc"
+	"lab/plugins/internal/rpctest"
 )
 
 type m = map[string]any
@@ -51,56 +50,9 @@ func writeChart(t *testing.T, kind string) string {
 	return dir
 }
 
-func encode(t *testing.T, props resource.PropertyMap) *structpb.Struct {
-	t.Helper()
-	s, err := rpc.Encode("test", props)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func wire(t *testing.T, props m) *structpb.Struct {
-	t.Helper()
-	return encode(t, rpc.ToProperties(props, nil))
-}
-
-func decoded(t *testing.T, s *structpb.Struct) resource.PropertyMap {
-	t.Helper()
-	props, err := rpc.Decode("test", s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return props
-}
-
-func check(t *testing.T, p *Provider, olds, news m) resource.PropertyMap {
-	t.Helper()
-	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, Olds: wire(t, olds), News: wire(t, news)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(response.GetFailures()) > 0 {
-		t.Fatalf("failures %v", response.GetFailures())
-	}
-	return decoded(t, response.GetInputs())
-}
-
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("no error, want one with %q", parts)
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q lacks %q", err, part)
-		}
-	}
-}
-
 func TestCheckFillsInDefaultsAndTheVersionOfTheChart(t *testing.T) {
 	p := newProvider(t)
-	got := rpc.ToPlain(check(t, p, nil, m{"chart": writeChart(t, "application"), "compat": "true"}), nil)
+	got := rpc.ToPlain(rpctest.Check(t, p, urn, nil, m{"chart": writeChart(t, "application"), "compat": "true"}), nil)
 	if name, _ := got["name"].(string); !regexp.MustCompile(`^cilium-[0-9a-f]{8}$`).MatchString(name) {
 		t.Errorf("name is %q", name)
 	}
@@ -113,7 +65,7 @@ func TestCheckFillsInDefaultsAndTheVersionOfTheChart(t *testing.T) {
 	if _, found := got["status"]; found {
 		t.Error("status is an input")
 	}
-	again := rpc.ToPlain(check(t, p, got, m{"chart": got["chart"], "skipAwait": true}), nil)
+	again := rpc.ToPlain(rpctest.Check(t, p, urn, got, m{"chart": got["chart"], "skipAwait": true}), nil)
 	if again["name"] != got["name"] || again["timeout"] != int64(0) {
 		t.Errorf("name %v, timeout %v", again["name"], again["timeout"])
 	}
@@ -121,7 +73,7 @@ func TestCheckFillsInDefaultsAndTheVersionOfTheChart(t *testing.T) {
 
 func TestCheckNamesTheChartThatIsMissing(t *testing.T) {
 	p := newProvider(t)
-	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, News: wire(t, m{"chart": "./none"})})
+	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, News: rpctest.Wire(t, m{"chart": "./none"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +85,7 @@ func TestCheckNamesTheChartThatIsMissing(t *testing.T) {
 
 func TestCheckRefusesInputsThatItWouldIgnore(t *testing.T) {
 	p := newProvider(t)
-	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, News: wire(t, m{
+	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, News: rpctest.Wire(t, m{
 		"chart": "x", "postrender": "sed", "verify": true, "valueYamlFiles": []any{"a"}, "keyring": "",
 	})})
 	if err != nil {
@@ -157,11 +109,11 @@ func TestCheckKeepsUnknownAndSecretValues(t *testing.T) {
 			"host": unknown, "key": resource.MakeSecret(resource.NewProperty("hush")),
 		}),
 	}
-	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, News: encode(t, news)})
+	response, err := p.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn, News: rpctest.Encode(t, news)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := decoded(t, response.GetInputs())
+	got := rpctest.Decode(t, response.GetInputs())
 	values := got["values"].ObjectValue()
 	if !got["version"].IsComputed() || !values["host"].IsComputed() || !values["key"].IsSecret() {
 		t.Fatalf("inputs %v", got)
@@ -172,7 +124,7 @@ func TestCheckKeepsUnknownAndSecretValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := decoded(t, created.GetProperties())
+	state := rpctest.Decode(t, created.GetProperties())
 	if !state["status"].IsComputed() || !state["resourceNames"].IsComputed() || !state[keyInputs].IsSecret() {
 		t.Fatalf("state %v", state)
 	}
@@ -184,10 +136,10 @@ func TestCheckKeepsUnknownAndSecretValues(t *testing.T) {
 func TestStepsSayThatTheClusterIsUnreachable(t *testing.T) {
 	p := newProvider(t)
 	inputs := m{"chart": "x", "name": "cilium", "namespace": "kube-system"}
-	_, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: urn, Properties: wire(t, inputs)})
-	wantError(t, err, `create Helm release "kube-system/cilium" (resource cilium)`, "unreachable: nothing listens there")
-	_, err = p.Update(t.Context(), &pulumirpc.UpdateRequest{Urn: urn, Olds: wire(t, inputs), News: wire(t, inputs)})
-	wantError(t, err, `update Helm release "kube-system/cilium" (resource cilium)`, "unreachable: nothing listens there")
+	_, err := p.Create(t.Context(), &pulumirpc.CreateRequest{Urn: urn, Properties: rpctest.Wire(t, inputs)})
+	rpctest.WantError(t, err, `create Helm release "kube-system/cilium" (resource cilium)`, "unreachable: nothing listens there")
+	_, err = p.Update(t.Context(), &pulumirpc.UpdateRequest{Urn: urn, Olds: rpctest.Wire(t, inputs), News: rpctest.Wire(t, inputs)})
+	rpctest.WantError(t, err, `update Helm release "kube-system/cilium" (resource cilium)`, "unreachable: nothing listens there")
 }
 
 func TestDiff(t *testing.T) {
@@ -276,7 +228,7 @@ func TestALibraryChartIsNotInstallable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, installable(found), `chart "small" is a library chart, which cannot be installed`)
+	rpctest.WantError(t, installable(found), `chart "small" is a library chart, which cannot be installed`)
 }
 
 func TestReadIsNotMisledByAnEmptyState(t *testing.T) {
