@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from pulumi import automation
 
-from lab import report
+from lab import report, simulator
 from tests.lab.conftest import fresh_lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pulumi import automation
-
     from tests.lab.conftest import Run
 
 pytestmark = pytest.mark.lab
 ADDRESS = "127.0.24.11"
+CHANGED = (
+    *("homelab-machine-config-cp1", "homelab-apply-cp1", "homelab-talos-health"),
+    *("cilium-release", "cilium-ready", "cilium-nodes"),
+)
+"""What a patch of the node and a value of Cilium change."""
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +70,25 @@ def test_no_secrets_step_is_in_the_state(single: Run, done: automation.UpResult)
     names = [resource["urn"].rpartition("::")[2] for resource in resources]
     assert "homelab-bootstrap" in names
     assert "homelab-secrets" not in names
+
+
+def test_a_pull_request_is_previewed_where_nothing_of_the_cluster_can_be_reached(
+    single: Run, bundle: str, done: automation.UpResult
+) -> None:
+    """On a runner outside the LAN: the change as text, of a node and of a release, and nothing secret."""
+    simulator.stop(single.layout)
+    assert {str(getattr(op, "value", op)) for op in single.stack.preview().change_summary} == {"same"}
+    document = yaml.safe_load(single.layout.stack_file.read_text())
+    cluster = document["config"]["homelab:cluster"]
+    cluster["talos"]["patches"] = {"all": [{"machine": {"sysctls": {"vm.swappiness": "1"}}}]}
+    cluster.setdefault("cilium", {})["hubble"] = {"enabled": True}
+    single.layout.stack_file.write_text(yaml.safe_dump(document, sort_keys=False))
+    shown: list[str] = []
+    summary = single.stack.preview(on_output=shown.append, diff=True, color="never").change_summary
+    assert summary[automation.OpType.UPDATE] == len(CHANGED)
+    text = "\n".join(shown)
+    assert {name for name in CHANGED if f"::{name}]" not in text} == set()
+    assert 'vm.swappiness: "1"' in text
+    assert "enabled: false => true" in text
+    assert "stdin: [secret] => [secret]" in text
+    assert yaml.safe_load(bundle)["certs"]["os"]["key"] not in text
