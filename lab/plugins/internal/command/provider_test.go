@@ -73,6 +73,26 @@ func TestDeleteUsesTheOldStateAndItsOutput(t *testing.T) {
 	}
 }
 
+func TestWithOnlyADeleteNothingRunsBefore(t *testing.T) {
+	p, _ := newProvider(t)
+	file := filepath.Join(t.TempDir(), "ran")
+	inputs := map[string]any{"delete": "echo $WHO > " + file, "environment": map[string]any{"WHO": "first"}}
+	state := create(t, p, inputs)
+	inputs["environment"] = map[string]any{"WHO": "second"}
+	state = update(t, p, state, inputs)
+	wantStdout(t, state, "")
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Fatalf("something ran before the deletion: %v", err)
+	}
+	_, err := p.Delete(t.Context(), &pulumirpc.DeleteRequest{Urn: testURN, Properties: rpctest.Encode(t, state)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := os.ReadFile(file); err != nil || string(said) != "second\n" {
+		t.Fatalf("the deletion wrote %q, %v", said, err)
+	}
+}
+
 func TestSecretsStaySecretInTheState(t *testing.T) {
 	p, _ := newProvider(t)
 	inputs := resource.PropertyMap{
