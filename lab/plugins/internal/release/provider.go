@@ -57,13 +57,19 @@ func (p *Provider) reachable() error {
 	return fmt.Errorf("the configured Kubernetes cluster is unreachable: %s", p.cluster.Unreachable)
 }
 
+// decodeSpec reads a release out of inputs or a state; what says which, for the error.
+func decodeSpec(urn, what string, sent *structpb.Struct) (resource.PropertyMap, *Spec, error) {
+	props, err := decode(urn, what, sent)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec, err := parse(props)
+	return props, spec, err
+}
+
 // Create installs the release, or nothing in a preview.
 func (p *Provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
-	inputs, err := decode(req.GetUrn(), "inputs", req.GetProperties())
-	if err != nil {
-		return nil, err
-	}
-	spec, err := parse(inputs)
+	inputs, spec, err := decodeSpec(req.GetUrn(), "inputs", req.GetProperties())
 	if err != nil {
 		return nil, err
 	}
@@ -141,11 +147,7 @@ func encodeState(spec *Spec, inputs resource.PropertyMap, preview bool) (*struct
 
 // Read asks Helm for the last revision. A release that is gone leaves the state.
 func (p *Provider) Read(_ context.Context, req *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
-	state, err := decode(req.GetUrn(), "state", req.GetProperties())
-	if err != nil {
-		return nil, err
-	}
-	spec, err := parse(state)
+	state, spec, err := decodeSpec(req.GetUrn(), "state", req.GetProperties())
 	if err != nil {
 		return nil, err
 	}
@@ -188,11 +190,7 @@ func readResponse(id string, spec *Spec, inputs resource.PropertyMap) (*pulumirp
 
 // Delete uninstalls the release.
 func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
-	state, err := decode(req.GetUrn(), "state", req.GetProperties())
-	if err != nil {
-		return nil, err
-	}
-	spec, err := parse(state)
+	_, spec, err := decodeSpec(req.GetUrn(), "state", req.GetProperties())
 	if err != nil {
 		return nil, err
 	}
