@@ -34,6 +34,25 @@ TOOLS = ("pulumi", "talosctl", "kubectl", "helm")
 KEPT = ("encryptionsalt", "secretsprovider")
 """What the engine writes into a stack file: it belongs to this lab's passphrase."""
 
+SHARED_DISK = {
+    "machine": {
+        "kubelet": {
+            "extraConfig": {
+                "evictionHard": {
+                    "memory.available": "100Mi",
+                    **dict.fromkeys(("nodefs.available", "nodefs.inodesFree"), "0%"),
+                    **dict.fromkeys(("imagefs.available", "imagefs.inodesFree"), "0%"),
+                },
+                "imageGCHighThresholdPercent": 100,
+            },
+        },
+    },
+}
+"""Talos patch for nodes on this machine's disk: how full that is says nothing about a node.
+
+By default kubelet takes no pod on a disk that is nine tenths full, and deletes images a little earlier.
+"""
+
 SMALL_HOST = {
     "machine": {
         "kubelet": {
@@ -60,7 +79,7 @@ def assemble(layout: RealLayout, machines: Sequence[Machine], tools: Tools, *, d
 
 
 def stack_document(base: dict[str, Any], machines: Sequence[Machine], *, deviates: bool) -> dict[str, Any]:
-    """Return the stack file with these nodes, and with kubelet's settings where the machine needs them."""
+    """Return the stack file with these nodes and with kubelet's settings for this machine."""
     document = deepcopy(base)
     cluster = document["config"]["homelab:cluster"]
     cluster["nodes"] = [
@@ -73,8 +92,7 @@ def stack_document(base: dict[str, Any], machines: Sequence[Machine], *, deviate
         }
         for machine in machines
     ]
-    if deviates:
-        cluster["talos"]["patches"]["all"].append(SMALL_HOST)
+    cluster["talos"]["patches"]["all"].extend([SHARED_DISK, *([SMALL_HOST] if deviates else [])])
     return document
 
 

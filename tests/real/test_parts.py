@@ -106,6 +106,7 @@ def test_kubelet_gets_settings_only_where_the_machine_deviates(deviates: bool) -
     cluster = document["config"]["homelab:cluster"]
     assert [node["name"] for node in cluster["nodes"]] == ["cp1", "cp2", "cp3", "w1"]
     assert (program.SMALL_HOST in cluster["talos"]["patches"]["all"]) is deviates
+    assert program.SHARED_DISK in cluster["talos"]["patches"]["all"]
 
 
 def test_a_policy_changes_nothing_but_itself() -> None:
