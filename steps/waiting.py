@@ -41,7 +41,7 @@ class Goal:
         what: completes "waiting for …".
         limit: seconds.
         check: what a person looks at when the limit is reached.
-        longest: longest pause between two looks, seconds; for a look that costs a process, as most do.
+        longest: longest pause between two looks, seconds; the default suits looks that start a process.
     """
 
     what: str
