@@ -10,12 +10,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pulumi import automation
+
 from lab import engine, inventory, project, report, simulator, toolset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pulumi import automation
 
     from lab.layout import Layout
 
@@ -77,8 +77,11 @@ def prepare(layout: Layout) -> automation.Stack:
     started = simulator.start(layout, tools.binaries["talos-sim"], document, inventory.listening(machines))
     say(f"\n== {len(machines)} simulated nodes {'started' if started else 'already running'}")
     stack = engine.open_stack(layout)
-    for line in engine.recover(layout, stack):
-        say(line)
+    try:
+        for line in engine.recover(layout, stack):
+            say(line)
+    except automation.CommandError as error:  # unlike those of `up`, its words were not streamed
+        raise LabError(f"what an interrupted run left could not be cleared:\n{error}") from None
     return stack
 
 
