@@ -15,7 +15,7 @@ $(STAMP): requirements-dev.txt requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	@echo "== Python packages into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 lab: $(STAMP) ## the whole job on this machine: Talos nodes, Kubernetes, Cilium, 10.0.50.200 (LAB_NODES=3+2)
