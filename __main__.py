@@ -22,10 +22,10 @@ def after(*parts: pulumi.Resource) -> ResourceOptions:
 
 
 inside = components.KubernetesArgs(cluster=cluster, kubeconfig=talos.kubeconfig)
-cilium = components.Cilium("cilium", inside, after(*talos.serving))
+cilium = components.CiliumRelease("cilium", inside, after(*talos.serving))
 load_balancer = components.LoadBalancerPool("load-balancer", inside, after(talos, cilium))
 ingress = components.IngressService("ingress", inside, after(cilium, load_balancer))
-components.NetworkPolicies("network-policies", inside, after(cilium, ingress))
+components.NetworkPolicySet("network-policies", inside, after(cilium, ingress))
 
 pulumi.export("kubeconfig", talos.kubeconfig)
 pulumi.export("talosconfig", talos.talosconfig)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.advice import advice
 from model.faults import Faults
-from model.reading import read_cluster
+from model.parse import read_cluster
+from model.warnings import advice
 
 if TYPE_CHECKING:
     import pulumi

@@ -1,7 +1,7 @@
 """The cluster as five components: Talos, Cilium, the LoadBalancer pool, the ingress Service, policies."""
 
-from components.base import KubernetesArgs
-from components.cilium import Cilium, NetworkPolicies
+from components.cilium import CiliumRelease, NetworkPolicySet
+from components.component import KubernetesArgs
 from components.ingress import IngressService
 from components.load_balancer import LoadBalancerPool
 from components.outputs import stack_outputs
@@ -9,11 +9,11 @@ from components.provider import kubernetes_provider
 from components.talos import TalosCluster, TalosClusterArgs
 
 __all__ = [
-    "Cilium",
+    "CiliumRelease",
     "IngressService",
     "KubernetesArgs",
     "LoadBalancerPool",
-    "NetworkPolicies",
+    "NetworkPolicySet",
     "TalosCluster",
     "TalosClusterArgs",
     "kubernetes_provider",

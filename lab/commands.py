@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from lab import engine, inventory, project, report, simulator, toolset
+from lab import engine, inventory, parts_table, project, report, simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,11 +62,11 @@ def prepare(layout: Layout) -> automation.Stack:
         os.environ.get("LAB_NODES") or inventory.DEFAULT,
         os.environ.get("LAB_SUBNET") or str(inventory.DEFAULT_SUBNET),
     )
-    say(f"== tools (cache: {toolset.cache_directory()})")
-    tools = toolset.collect()
+    say(f"== tools (cache: {parts_table.cache_directory()})")
+    tools = parts_table.collect()
     project.link_tools(layout, tools.binaries)
     project.assemble(layout, machines, tools.chart)
-    toolset.install_plugins(layout.pulumi_home, tools.plugins)
+    parts_table.install_plugins(layout.pulumi_home, tools.plugins)
     say("\n== parts\n" + tools.table())
     document = inventory.simulator_document(
         machines,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PROGRAM = ("Pulumi.yaml", "__main__.py", "config.py", "model", "components", "steps")
+PROGRAM = ("Pulumi.yaml", "__main__.py", "config.py", "model", "components", "clients", "steps")
 """What `pulumi up` needs of the repository; the lab's project directory links to it, unchanged."""
 
 STACK = "lab"

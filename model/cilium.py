@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from model.base import Model
+from model.strict import Model
 from model.types import ChartRepository, DnsLabel, LinkName
 
 

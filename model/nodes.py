@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from model.base import Model
-from model.types import Address4, DiskPath, DnsLabel, LinkName, MacAddress, SchematicId, Seconds
+from model.strict import Model
+from model.types import Address4, DiskPath, DnsLabel, LinkName, MacAddress
 
 
 class NodeInterface(Model):
@@ -63,57 +63,3 @@ def announcers(nodes: Iterable[Node], selector: Mapping[str, str] | None) -> tup
         return tuple(node for node in ordered if selector.items() <= node.all_labels.items())
     workers = tuple(node for node in ordered if not node.is_control_plane)
     return workers or tuple(ordered)
-
-
-class Patches(Model):
-    """Talos strategic merge patches of the user, by who gets them."""
-
-    all: tuple[dict[str, Any], ...] = Field(default=(), description="For every node.")
-    control_plane: tuple[dict[str, Any], ...] = Field(default=(), description="For control planes.")
-    worker: tuple[dict[str, Any], ...] = Field(default=(), description="For workers.")
-
-
-class Talos(Model):
-    """How Talos is installed and how far a change may go."""
-
-    schematic: SchematicId | None = Field(
-        default=None,
-        description="Image Factory schematic id (64 hex digits); default: the installer without extensions.",
-    )
-    apply_mode: Literal["no-reboot", "staged", "auto"] = Field(
-        default="no-reboot",
-        description="no-reboot refuses a change that needs a reboot; auto reboots, one node at a time.",
-    )
-    schedule_on_control_planes: bool | None = Field(
-        default=None,
-        description="Default: only where there is no worker.",
-    )
-    patches: Patches = Field(default=Patches(), description="Talos patches: for all nodes, then by role.")
-    protect: bool = Field(
-        default=True,
-        description="Refuse to delete secrets, bootstrap, Cilium and address pools until set to false.",
-    )
-    reset_on_destroy: bool = Field(
-        default=False, description="`pulumi destroy` wipes the nodes. Never by default."
-    )
-    credentials_serial: int = Field(
-        default=1,
-        ge=1,
-        description="Raise it to renew kubeconfig and talosconfig (client certificates live a year).",
-    )
-
-
-class Timeouts(Model):
-    """How long each gate waits before it says what is missing."""
-
-    reachable: Seconds = Field(default=600.0, description="A node answers in maintenance mode or as ours.")
-    configured: Seconds = Field(default=1200.0, description="Applied, installed, rebooted, secure API up.")
-    bootstrap: Seconds = Field(default=600.0, description="etcd is told to form a cluster, once.")
-    etcd: Seconds = Field(default=600.0, description="Every control plane is a healthy etcd member.")
-    api: Seconds = Field(default=600.0, description="The Kubernetes API answers at the endpoint.")
-    cilium: Seconds = Field(default=900.0, description="Cilium is released and rolled out.")
-    crds: Seconds = Field(default=300.0, description="Pool and policy kinds are established.")
-    nodes: Seconds = Field(default=600.0, description="Every node is Ready.")
-    pool: Seconds = Field(default=120.0, description="The pools have no conflict.")
-    address: Seconds = Field(default=180.0, description="A Service holds the address it asked for.")
-    lease: Seconds = Field(default=120.0, description="A node holds the lease of a requested address.")

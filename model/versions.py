@@ -1,6 +1,9 @@
-"""The support matrix: which releases of Talos, Kubernetes and Cilium go together."""
+"""Section `versions` of the stack file: defaults, and which releases go together."""
 
-from __future__ import annotations
+from pydantic import Field
+
+from model.strict import Model
+from model.types import PlainVersion, PrefixedVersion
 
 Minor = tuple[int, int]
 
@@ -40,3 +43,13 @@ def minor(version: str) -> Minor:
 def written(version: Minor) -> str:
     """Return `1.13`."""
     return f"{version[0]}.{version[1]}"
+
+
+class Versions(Model):
+    """Pinned versions; the support matrix is checked before anything is created."""
+
+    talos: PrefixedVersion = Field(
+        default="v1.13.0", description="Talos release; talosctl's minor must match."
+    )
+    kubernetes: PrefixedVersion = Field(default="v1.36.3", description="Kubernetes release.")
+    cilium: PlainVersion = Field(default="1.20.2", description="Cilium release and version of its chart.")

@@ -2,7 +2,7 @@
 
 import sys
 
-from ops.cli import main
+from ops.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

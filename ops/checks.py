@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from components.load_balancer.manifests import l2_policy, pools
-from ops import reading
-from ops.table import Row, failed, judged, not_applicable, passed
+from ops import parse_objects
+from ops.facts import matches
+from ops.table import Row, failed, judged, not_applicable, passed, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model import Cluster, Reservation
     from ops.facts import Block, Link, Seen, Service
-
-_SHOWN = 8  # names in one line of evidence
 
 
 def rows(cluster: Cluster, seen: Seen) -> Iterator[Row]:
@@ -94,7 +92,7 @@ def pool_rows(cluster: Cluster, seen: Seen) -> Iterator[Row]:
     """Every pool of the config exists with its addresses and has no conflict."""
     there = {pool.name: pool for pool in seen.pools}
     for manifest in pools(cluster):
-        wanted = reading.pool(manifest)
+        wanted = parse_objects.pool(manifest)
         check = f"pool {wanted.name}"
         found = there.pop(wanted.name, None)
         if found is None:
@@ -217,14 +215,3 @@ def _down(links: list[Link]) -> str:
 
 def _placed(link: Link) -> str:
     return f"{link.name} has {', '.join(str(address) for address in link.addresses)}"
-
-
-def matches(interfaces: tuple[str, ...], link: str) -> bool:
-    """Tell whether a policy's expressions select a link; as in Go, without anchors they match anywhere."""
-    return not interfaces or any(re.search(expression, link) for expression in interfaces)
-
-
-def some(names: list[str]) -> str:
-    """Return the first names and how many follow."""
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model.advice import advice
-from ops import causes, credentials, machine, owners, silence, sources, verify
+from model.warnings import advice
+from ops import certificates, owners, sources, verify, workstation
+from ops.diagnosis import unannounced, unassigned
 from ops.sources import CannotCheckError, Credentials
 from ops.table import Row, failed, not_applicable, noted, passed
 
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from clients.talos.process import TalosctlRunner as Talosctl
     from model import Cluster
-    from ops.causes import Finding
+    from ops.diagnosis.finding import Finding
     from ops.facts import Seen, Service
     from ops.sources import Place
-    from steps.run import Runner as Talosctl
 
 
-def doctor(place: Place, pulumi: sources.Runner, talosctl: Talosctl, now: datetime) -> Iterator[Row]:
+def doctor(place: Place, pulumi: sources.PulumiRunner, talosctl: Talosctl, now: datetime) -> Iterator[Row]:
     """Yield a line for everything looked at; what needs something that is missing says so."""
-    yield from machine.tools()
+    yield from workstation.tools()
     try:
         cluster = sources.cluster(place)
     except CannotCheckError as error:
@@ -33,12 +34,12 @@ def doctor(place: Place, pulumi: sources.Runner, talosctl: Talosctl, now: dateti
         yield noted("stack config", warning)
     found, row = _credentials(place, pulumi)
     yield row
-    yield from credentials.rows(found, now)
-    yield from machine.nodes(cluster, found)
+    yield from certificates.rows(found, now)
+    yield from workstation.nodes(cluster, found)
     yield from _cluster(cluster, found, talosctl)
 
 
-def _credentials(place: Place, pulumi: sources.Runner) -> tuple[Credentials, Row]:
+def _credentials(place: Place, pulumi: sources.PulumiRunner) -> tuple[Credentials, Row]:
     check = "credentials"
     try:
         found = sources.credentials(place, pulumi)
@@ -68,15 +69,15 @@ def _cluster(cluster: Cluster, found: Credentials, talosctl: Talosctl) -> Iterat
 def service_rows(cluster: Cluster, service: Service, seen: Seen) -> Iterator[Row]:
     """Yield what keeps a Service from its address, or its address from answering."""
     check = f"Service {service.key}"
-    unassigned = list(causes.unassigned(service, seen))
-    yield from _findings(f"{check} has no address", unassigned)
+    withheld = list(unassigned.unassigned(service, seen))
+    yield from _findings(f"{check} has no address", withheld)
     if not service.addresses:
         return
     held = ", ".join(str(address) for address in service.addresses)
     if seen.agents_absent:
         yield passed(f"{check} holds {held}", f"whether it answers cannot be said: {seen.agents_absent}")
         return
-    silent = list(silence.unannounced(service, seen, cluster.lan.cidr, cluster.versions.cilium))
+    silent = list(unannounced.unannounced(service, seen, cluster.lan.cidr, cluster.versions.cilium))
     yield from _findings(f"{check} may not answer at {held}", silent)
     if not silent:
         lease = seen.leases.get(service.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -185,7 +186,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class KubernetesNode:
     """A Kubernetes Node."""
 
     name: str
@@ -222,7 +223,7 @@ class Seen:
         links_unknown: Why no node was asked, or empty.
     """
 
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[KubernetesNode, ...] = ()
     kube_proxy: tuple[str, ...] = ()
     agent_lacks: str = ""
     operator_lacks: str = ""
@@ -245,3 +246,8 @@ class Seen:
         if self.agents or self.agent_lacks:
             return ""
         return "no Cilium agent really runs here (its pods are ready, but none has registered a CiliumNode)"
+
+
+def matches(interfaces: tuple[str, ...], link: str) -> bool:
+    """Tell whether a policy's expressions select a link; as in Go, without anchors they match anywhere."""
+    return not interfaces or any(re.search(expression, link) for expression in interfaces)

@@ -6,6 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
+from clients.cilium import kinds
 from ops.facts import Pool
 from ops.table import Row, failed, passed
 
@@ -42,7 +43,7 @@ def commands(seen: Seen, owner: str) -> Iterator[str]:
     for item in _items(seen):
         steps = [step for entry in reversed(former(item, owner)) for step in _removal(entry)]
         if steps:
-            kind = "ciliumloadbalancerippools" if isinstance(item, Pool) else "ciliuml2announcementpolicies"
+            kind = kinds.POOLS if isinstance(item, Pool) else kinds.POLICIES
             target = ["kubectl", "patch", f"{kind}.cilium.io", item.name, "--type=json"]
             yield shlex.join([*target, f"--patch={json.dumps(steps)}"])
 

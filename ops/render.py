@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from components.cilium.release import NAMESPACE
+from components.cilium.cilium_release import NAMESPACE
 from components.cilium.values import helm_values
 from components.load_balancer.manifests import KEPT_BY_FLUX, manifests
 from ops.sources import CannotCheckError

@@ -52,7 +52,7 @@ class Credentials:
     talosconfig: str = field(default="", repr=False)
 
 
-class Runner(Protocol):
+class PulumiRunner(Protocol):
     """Runs `pulumi` in the project directory."""
 
     def __call__(self, argv: Sequence[str], directory: Path, /) -> str:
@@ -97,7 +97,7 @@ def _section(path: Path, document: object) -> Any:  # noqa: ANN401 - any JSON, t
     return section["homelab:cluster"]
 
 
-def credentials(place: Place, run: Runner) -> Credentials:
+def credentials(place: Place, run: PulumiRunner) -> Credentials:
     """Return what the files hold; what no file was named for comes from the stack's outputs.
 
     Raises:
@@ -120,7 +120,7 @@ def _text(path: Path | None) -> str:
         raise CannotCheckError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
 
 
-def stack_outputs(place: Place, run: Runner) -> dict[str, str]:
+def stack_outputs(place: Place, run: PulumiRunner) -> dict[str, str]:
     """Return the text outputs of the stack, secrets in plain: they stay in this process."""
     argv = ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", place.stack]
     try:

@@ -14,6 +14,9 @@ ALL_PASS, SOME_FAIL, CANNOT_CHECK = 0, 1, 2
 """Exit statuses: nothing failed; a check failed; the check could not be made at all."""
 
 
+_SHOWN = 8  # names in one line of evidence
+
+
 class Verdict(Enum):
     """What a check found."""
 
@@ -97,3 +100,9 @@ def as_json(rows: Sequence[Row]) -> str:
         for row in rows
     ]
     return json.dumps({"checks": checks, "passed": exit_status(rows) == ALL_PASS}, indent=2)
+
+
+def some(names: list[str]) -> str:
+    """Return the first names and how many follow."""
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ops import checks, gather, probe
-from ops.patient import open_patient
+from clients.errors import OperationError
+from clients.kubernetes.api import Unanswered, open_patient
+from ops import checks, lan_probe, observe
 from ops.sources import CannotCheckError
 from ops.table import Row, not_applicable
-from steps.errors import StepError
-from steps.kube import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from clients.talos.process import TalosctlRunner
     from model import Cluster, Reservation
     from ops.facts import Seen
     from ops.sources import Credentials
-    from steps.run import Runner
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +27,7 @@ class Wish:
     probe: bool = False
 
 
-def look(cluster: Cluster, credentials: Credentials, runner: Runner) -> Seen:
+def look(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner) -> Seen:
     """Return what the Kubernetes API and, where there is a talosconfig, the nodes say.
 
     Raises:
@@ -39,16 +38,16 @@ def look(cluster: Cluster, credentials: Credentials, runner: Runner) -> Seen:
             "there is no kubeconfig: the stack has no such output yet, or name --kubeconfig"
         )
     try:
-        seen = gather.gather(open_patient(credentials.kubeconfig))
-    except (StepError, Unanswered) as error:
+        seen = observe.gather(open_patient(credentials.kubeconfig))
+    except (OperationError, Unanswered) as error:
         raise CannotCheckError(f"the Kubernetes API cannot be asked: {error}") from None
     if not credentials.talosconfig:
         return seen
-    links, unknown = gather.links(cluster.announcing_nodes, credentials.talosconfig, runner)
+    links, unknown = observe.links(cluster.announcing_nodes, credentials.talosconfig, runner)
     return replace(seen, links=links, links_unknown=unknown)
 
 
-def verify(cluster: Cluster, credentials: Credentials, runner: Runner, wish: Wish) -> list[Row]:
+def verify(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner, wish: Wish) -> list[Row]:
     """Return the whole table.
 
     Raises:
@@ -71,8 +70,8 @@ def _from_the_lan(cluster: Cluster, reservation: Reservation, seen: Seen, wish: 
         reason = reason or "its Service has no TCP port, or does not exist"
         yield not_applicable(f"{address} answers from here", reason)
         return
-    yield probe.arp(address, cluster.lan.cidr)
+    yield lan_probe.arp(address, cluster.lan.cidr)
     for port in ports:
-        yield probe.tcp(address, port)
-    if probe.HTTP in ports:
-        yield probe.web(address)
+        yield lan_probe.tcp(address, port)
+    if lan_probe.HTTP in ports:
+        yield lan_probe.web(address)

@@ -7,6 +7,6 @@ if __name__ == "__main__":
     # Python puts this folder itself first; `steps.x` needs the folder above it.
     sys.path[0] = dirname(dirname(abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib costs a tenth of the start
 
-    from steps.cli import main
+    from steps.runner import main
 
     sys.exit(main(sys.argv))

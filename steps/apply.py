@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from steps import talosctl
-from steps.answers import Kind, classify, words
-from steps.change import change, working
-from steps.credentials import parse_talosconfig
-from steps.errors import StepError
+from clients.errors import OperationError
+from clients.talos import talosctl
+from clients.talos.answers import Kind, classify, words
+from clients.talos.handshake import Sight, State
+from clients.talos.talosconfig import parse_talosconfig
 from steps.job import Job, Peer
-from steps.sight import Sight, State
+from steps.reconfigure import change, working
 from steps.waiting import Done, Pending
 
 _FIRST_QUESTION, _LAST_QUESTION = 1.0, 10.0  # seconds between questions to a node that installs itself
 _LOOK = 1.0  # seconds between looks at it
 
 
-class Move(Enum):
+class ApplyMove(Enum):
     """What may be done to a node after looking at it."""
 
     INSTALL = "apply the first configuration, without authentication"
@@ -28,46 +28,46 @@ class Move(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ApplyDecision:
     """A move with the address it is made at, or with what to say."""
 
-    move: Move
+    move: ApplyMove
     address: str = ""
     message: str = ""
 
 
-def decide(own: Sight, maintenance: Sight) -> Decision:
+def decide(own: Sight, maintenance: Sight) -> ApplyDecision:
     """Return what to do, given what answers at the node's own and at its maintenance address.
 
     A node with one address has the same sight twice. The own address is judged first: whoever is ours there
     is never configured without authentication.
     """
     if own.state is State.OURS:
-        return Decision(Move.CHANGE, own.address)
+        return ApplyDecision(ApplyMove.CHANGE, own.address)
     for sight in (own, maintenance):
         if sight.state is State.FOREIGN:
-            return Decision(Move.REFUSE, message=f"{sight}: it is not touched")
+            return ApplyDecision(ApplyMove.REFUSE, message=f"{sight}: it is not touched")
     return _decide_maintenance(own, maintenance)
 
 
-def _decide_maintenance(own: Sight, maintenance: Sight) -> Decision:
+def _decide_maintenance(own: Sight, maintenance: Sight) -> ApplyDecision:
     """Return what to do with a node that is neither ours at its own address nor anybody else's."""
     waiting = [sight for sight in (maintenance, own) if sight.state is State.MAINTENANCE]
     if len({sight.identity for sight in waiting}) > 1:
-        return Decision(
-            Move.REFUSE,
+        return ApplyDecision(
+            ApplyMove.REFUSE,
             message=f"two machines are in maintenance mode, at {own.address} and at {maintenance.address}: "
             "only one of them can be this node",
         )
     if waiting and own.state is not State.CLOCK:
-        return Decision(Move.INSTALL, waiting[0].address)
+        return ApplyDecision(ApplyMove.INSTALL, waiting[0].address)
     if own.address == maintenance.address:
-        return Decision(Move.WAIT, message=str(own))
-    return Decision(Move.WAIT, message=f"{own}; {maintenance}")
+        return ApplyDecision(ApplyMove.WAIT, message=str(own))
+    return ApplyDecision(ApplyMove.WAIT, message=f"{own}; {maintenance}")
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ApplyTarget:
     """The node of this step.
 
     Attributes:
@@ -90,7 +90,7 @@ class Node:
             f"in maintenance mode {self.maintenance}, port 50000"
         )
 
-    def judge(self, job: Job) -> Decision:
+    def judge(self, job: Job) -> ApplyDecision:
         """Look at the node's addresses and return what to do."""
         own = job.look(self.peer.address, self.ca)
         other = self.maintenance != self.peer.address and own.state is not State.OURS
@@ -102,44 +102,44 @@ def apply(job: Job) -> str:
     peer = Peer(job.text("NODE"), job.text("ADDRESS"))
     maintenance = job.environment.get("MAINTENANCE_ADDRESS", "") or peer.address
     cluster = parse_talosconfig(job.secret("talosconfig"))
-    node = Node(peer, maintenance, cluster.ca, peer.address not in cluster.nodes)
+    node = ApplyTarget(peer, maintenance, cluster.ca, peer.address not in cluster.nodes)
     reached = job.wait(
         f"{peer.name} to answer", node.check, lambda: _reach(job, node), job.seconds("REACHABLE_TIMEOUT")
     )
-    if reached is Move.INSTALL:
+    if reached is ApplyMove.INSTALL:
         _come_up(job, node)
     else:
         change(job, peer, cluster)
     return f"{peer.name} configured"
 
 
-def _reach(job: Job, node: Node) -> Done[Move] | Pending:
+def _reach(job: Job, node: ApplyTarget) -> Done[ApplyMove] | Pending:
     """Look; configure the node if it is in maintenance mode."""
     decision = node.judge(job)
-    if decision.move is Move.REFUSE:
-        raise StepError(
+    if decision.move is ApplyMove.REFUSE:
+        raise OperationError(
             f"{node.peer.name}: {decision.message}",
             "the addresses in the stack's configuration; a node that changes clusters is reset by hand first",
         )
-    if decision.move is Move.WAIT:
+    if decision.move is ApplyMove.WAIT:
         return Pending(decision.message)
-    if decision.move is Move.CHANGE:
-        return Done(Move.CHANGE)
+    if decision.move is ApplyMove.CHANGE:
+        return Done(ApplyMove.CHANGE)
     return _install(job, node, decision.address)
 
 
-def _install(job: Job, node: Node, address: str) -> Done[Move] | Pending:
+def _install(job: Job, node: ApplyTarget, address: str) -> Done[ApplyMove] | Pending:
     """Give the node its first configuration."""
     result = job.call(talosctl.apply_in_maintenance(address, job.secret("machineConfig")))
     if result.ok:
         job.say(f"{node.peer.name} accepted its configuration at {address}")
-        return Done(Move.INSTALL)
+        return Done(ApplyMove.INSTALL)
     if classify(result) is Kind.TRANSIENT or "certificate required" in result.stderr:
         return Pending(f"{address}: {words(result)}")  # it may have accepted and gone: the next look tells
-    raise StepError(f"{node.peer.name} refuses its configuration: {words(result)}")
+    raise OperationError(f"{node.peer.name} refuses its configuration: {words(result)}")
 
 
-def _come_up(job: Job, node: Node) -> None:
+def _come_up(job: Job, node: ApplyTarget) -> None:
     """Wait until the node has installed itself and answers as ours at its own address."""
     what = f"{node.peer.name} to install, reboot and answer as configured"
     # Control planes sign the certificates of a worker's API, and a VIP reaches them only once etcd runs.
@@ -159,7 +159,7 @@ class _Arrival:
     one that has not gone yet is only installing, and the first question waits.
     """
 
-    def __init__(self, job: Job, node: Node) -> None:
+    def __init__(self, job: Job, node: ApplyTarget) -> None:
         self._job, self._node = job, node
         self._gone = False
         self._forget()
@@ -173,12 +173,12 @@ class _Arrival:
     def probe(self) -> Done[str] | Pending:
         """Look at the node; ask it if it is ours."""
         decision = self._node.judge(self._job)
-        if decision.move is Move.CHANGE:
+        if decision.move is ApplyMove.CHANGE:
             return self._ask()
         self._forget()
-        if decision.move is Move.REFUSE:
-            raise StepError(f"{self._node.peer.name}: {decision.message}", self._node.check)
-        if decision.move is Move.WAIT:
+        if decision.move is ApplyMove.REFUSE:
+            raise OperationError(f"{self._node.peer.name}: {decision.message}", self._node.check)
+        if decision.move is ApplyMove.WAIT:
             self._gone = True
             return Pending(decision.message)
         if not self._gone:

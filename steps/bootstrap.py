@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from steps import talosctl
-from steps.answers import Kind, classify, words
-from steps.errors import StepError
-from steps.etcd import Evidence, Finding, examine, sentence
+from clients.errors import OperationError
+from clients.talos import talosctl
+from clients.talos.answers import Kind, classify, words
+from steps.etcd import EtcdFinding, Evidence, examine, sentence
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CHECK = (
 )
 
 
-class Decision(Enum):
+class BootstrapDecision(Enum):
     """What the findings of all control planes allow."""
 
     BOOTSTRAP = "no control plane has etcd data"
@@ -31,12 +31,12 @@ class Decision(Enum):
     WAIT = "a control plane has not said whether it has etcd data"
 
 
-def decide(findings: Iterable[Finding]) -> Decision:
+def decide(findings: Iterable[EtcdFinding]) -> BootstrapDecision:
     """Return what to do; one control plane with data is enough never to bootstrap."""
     seen = {finding.evidence for finding in findings}
     if seen & {Evidence.MEMBER, Evidence.DATA}:
-        return Decision.JOIN
-    return Decision.WAIT if Evidence.UNKNOWN in seen else Decision.BOOTSTRAP
+        return BootstrapDecision.JOIN
+    return BootstrapDecision.WAIT if Evidence.UNKNOWN in seen else BootstrapDecision.BOOTSTRAP
 
 
 def bootstrap(job: Job) -> str:
@@ -47,9 +47,9 @@ def bootstrap(job: Job) -> str:
     def probe() -> Done[str] | Pending:
         findings = [examine(job, job.access(peer)) for peer in peers]
         decision = decide(findings)
-        if decision is Decision.WAIT:
+        if decision is BootstrapDecision.WAIT:
             return Pending(sentence(findings))
-        if decision is Decision.JOIN:
+        if decision is BootstrapDecision.JOIN:
             job.say(f"not bootstrapping, {decision.value}: {sentence(findings)}")
             return Done(RESULT)
         return _act(job, chosen)
@@ -63,7 +63,7 @@ def _chosen(job: Job, peers: tuple[Peer, ...]) -> Peer:
     for peer in peers:
         if peer.name == name:
             return peer
-    raise StepError(
+    raise OperationError(
         f"BOOTSTRAP_NODE {name!r} is none of the control planes: {', '.join(p.name for p in peers)}"
     )
 
@@ -79,4 +79,4 @@ def _act(job: Job, chosen: Peer) -> Done[str] | Pending:
         return Done(RESULT)
     if kind is Kind.TRANSIENT:
         return Pending(words(result))
-    raise StepError(f"could not bootstrap etcd on {chosen.name}: {words(result)}")
+    raise OperationError(f"could not bootstrap etcd on {chosen.name}: {words(result)}")

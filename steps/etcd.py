@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from steps import talosctl
-from steps.answers import etcd_member_ids, json_stream, words
+from clients.talos import talosctl
+from clients.talos.answers import etcd_member_ids, json_stream, words
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from clients.talos.process import Result
+    from clients.talos.talosctl import Access
     from steps.job import Job
-    from steps.run import Result
-    from steps.talosctl import Access
 
 DATA = "/var/lib/etcd"
 ETCD_CHECK = (
@@ -34,7 +34,7 @@ class Evidence(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class EtcdFinding:
     """A control plane's evidence, with its member id or the reason why there is none."""
 
     name: str
@@ -47,19 +47,19 @@ class Finding:
         return f"{self.name} {self.evidence.value}{f' ({shown})' if shown else ''}"
 
 
-def examine(job: Job, access: Access) -> Finding:
+def examine(job: Job, access: Access) -> EtcdFinding:
     """Ask a control plane, authenticated, for its member, its etcd service and its data directory.
 
     Only an answer to the last question proves that there is no data; everything unclear is `UNKNOWN`.
     """
     member = job.call(talosctl.get(access, "etcdmember"))
     if not member.ok:
-        return Finding(access.name, Evidence.UNKNOWN, words(member))
+        return EtcdFinding(access.name, Evidence.UNKNOWN, words(member))
     found = member_id(member)
     if found:
-        return Finding(access.name, Evidence.MEMBER, found)
+        return EtcdFinding(access.name, Evidence.MEMBER, found)
     if _service_runs(job.call(talosctl.get(access, "services", "etcd"))):
-        return Finding(access.name, Evidence.DATA)
+        return EtcdFinding(access.name, Evidence.DATA)
     return _examine_directory(access.name, job.call(talosctl.list_directory(access, DATA)))
 
 
@@ -77,14 +77,14 @@ def _service_runs(result: Result) -> bool:
     )
 
 
-def _examine_directory(name: str, listing: Result) -> Finding:
+def _examine_directory(name: str, listing: Result) -> EtcdFinding:
     """Return what a listing of etcd's data directory says."""
     entries = {line.split()[-1] for line in listing.stdout.splitlines() if line.strip()}
     if "member" in entries:
-        return Finding(name, Evidence.DATA)
+        return EtcdFinding(name, Evidence.DATA)
     if listing.ok or "no such file or directory" in listing.stderr:
-        return Finding(name, Evidence.EMPTY)
-    return Finding(name, Evidence.UNKNOWN, words(listing))
+        return EtcdFinding(name, Evidence.EMPTY)
+    return EtcdFinding(name, Evidence.UNKNOWN, words(listing))
 
 
 def known_members(job: Job, access: Access) -> tuple[frozenset[str], frozenset[str]] | str:
@@ -112,7 +112,7 @@ def quorum_allows(members: int, healthy_others: int) -> bool:
     return healthy_others >= members // 2 + 1
 
 
-def sentence(findings: Iterable[Finding]) -> str:
+def sentence(findings: Iterable[EtcdFinding]) -> str:
     """Return all findings as one line."""
     return "; ".join(str(finding) for finding in findings)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from steps.errors import StepError
-from steps.talosctl import Access
+from clients.errors import OperationError
+from clients.talos.talosctl import Access
 from steps.waiting import LONGEST_PAUSE, Clock, Done, Goal, Pending, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from steps.run import Listener, Result, Runner
-    from steps.sight import Sight
-    from steps.talosctl import Invocation
+    from clients.talos.handshake import Sight
+    from clients.talos.process import Listener, Result, TalosctlRunner
+    from clients.talos.talosctl import Invocation
 
 T = TypeVar("T")
 
@@ -45,21 +45,21 @@ class Job:
     clock: Clock
     deadline: float
     say: Callable[[str], None]
-    runner: Runner
+    runner: TalosctlRunner
     look: Callable[[str, str], Sight]
 
     def text(self, name: str) -> str:
         """Return a value of the environment that must be set and not empty."""
         value = self.environment.get(name, "")
         if not value:
-            raise StepError(f"{name} is not set in the environment of this step")
+            raise OperationError(f"{name} is not set in the environment of this step")
         return value
 
     def secret(self, name: str) -> str:
         """Return a value of the JSON object on stdin."""
         value = self.secrets.get(name, "")
         if not value:
-            raise StepError(f"the JSON object on stdin has no {name!r}")
+            raise OperationError(f"the JSON object on stdin has no {name!r}")
         return value
 
     def seconds(self, name: str) -> float:
@@ -112,7 +112,7 @@ class Job:
 def parse_seconds(name: str, value: str) -> float:
     """Return a whole number of seconds above zero."""
     if not (value.isascii() and value.isdecimal()) or int(value) == 0:
-        raise StepError(f"{name} must be a whole number of seconds above zero, not {value!r}")
+        raise OperationError(f"{name} must be a whole number of seconds above zero, not {value!r}")
     return float(value)
 
 
@@ -120,7 +120,7 @@ def _peer(name: str, word: str) -> Peer:
     """Return one entry of a node list."""
     node, separator, address = word.partition("=")
     if not (node and separator and address):
-        raise StepError(
+        raise OperationError(
             f"{name} must be a list like 'cp1=10.0.50.11 cp2=10.0.50.12'; {word!r} is no such entry"
         )
     return Peer(node, address)

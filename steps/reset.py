@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steps import talosctl
-from steps.answers import Kind, classify, words
-from steps.change import QUORUM_CHECK, alone
-from steps.credentials import parse_talosconfig
-from steps.errors import StepError
+from clients.errors import OperationError
+from clients.talos import talosctl
+from clients.talos.answers import Kind, classify, words
+from clients.talos.handshake import Sight, State
+from clients.talos.talosconfig import parse_talosconfig
 from steps.etcd import Evidence, examine, known_members, sentence
 from steps.job import Peer
-from steps.sight import Sight, State
+from steps.reconfigure import QUORUM_CHECK, alone
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
-    from steps.credentials import Talosconfig
+    from clients.talos.talosconfig import Talosconfig
     from steps.job import Job
 
 PATIENCE = 60.0  # seconds that a silent node is given before it counts as gone
@@ -106,10 +106,10 @@ def _present(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
 
     try:
         present = job.wait(f"{peer.name} to answer", "", probe, PATIENCE)
-    except StepError:
+    except OperationError:
         present = False
     if last[0].state in {State.FOREIGN, State.CLOCK, State.STRANGER}:
-        raise StepError(
+        raise OperationError(
             f"{peer.name} is not reset: {last[0]}",
             "the node's address and clock; `pulumi state delete` forgets the node without resetting it",
         )
@@ -146,4 +146,4 @@ def _send(job: Job, peer: Peer, how: Plan) -> Pending | None:
         return None
     if classify(result) is Kind.TRANSIENT:
         return Pending(words(result))
-    raise StepError(f"{peer.name} refuses to be reset: {words(result)}")
+    raise OperationError(f"{peer.name} refuses to be reset: {words(result)}")

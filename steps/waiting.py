@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from steps.errors import StepError
+from clients.errors import OperationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def wait(goal: Goal, probe: Callable[[], Done[T] | Pending], clock: Clock, say: 
             return answer.value
         passed = clock.now() - started
         if passed >= goal.limit:
-            raise StepError(
+            raise OperationError(
                 f"gave up waiting for {goal.what} after {goal.limit:.0f} s; last answer: {answer.answer}",
                 goal.check,
             )

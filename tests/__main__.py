@@ -14,8 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-SOURCES = ("config.py", "__main__.py", "model", "components", "steps", "ops", "lab", "tests")
-COVERED = ("config", "model", "components", "steps", "ops")
+SOURCES = ("config.py", "__main__.py", "model", "components", "clients", "steps", "ops", "lab", "tests")
+COVERED = ("config", "model", "components", "clients", "steps", "ops")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     return 0 if all(result.passed for result in results) else 1
 
 
-def run_all() -> list[Result]:
+def run_all() -> list[StageResult]:
     """Run every stage; what a stage needs is built beside the stages that do not need it."""
     tools = start(TOOLS)
     try:
@@ -83,7 +83,7 @@ def run_all() -> list[Result]:
     if not results[-1].passed:
         left = (*WITH_TOOLS, MORE_TOOLS, *WITH_MORE_TOOLS)
         return results + [
-            Result(stage, passed=False, seconds=0, note="not run: tools are missing") for stage in left
+            StageResult(stage, passed=False, seconds=0, note="not run: tools are missing") for stage in left
         ]
     more = start(MORE_TOOLS)
     try:
@@ -107,7 +107,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 @dataclass(frozen=True)
-class Result:
+class StageResult:
     """How a stage ended."""
 
     stage: Stage
@@ -121,12 +121,12 @@ class Result:
         return f"{verdict} {self.seconds:7.1f} s  {self.stage.name} {self.note}".rstrip()
 
 
-def run(stage: Stage, process: subprocess.Popen[bytes] | None = None) -> Result:
+def run(stage: Stage, process: subprocess.Popen[bytes] | None = None) -> StageResult:
     """Run a stage, or wait for the one that was started before."""
     print(f"\n== {stage.name}", flush=True)
     began = time.monotonic()
     code = (process or start(stage)).wait()
-    result = Result(stage, passed=code == 0, seconds=time.monotonic() - began)
+    result = StageResult(stage, passed=code == 0, seconds=time.monotonic() - began)
     print(result, flush=True)
     return result
 

@@ -1,6 +1,6 @@
 """Cilium: the whole network of the cluster, as a Helm release, and its baseline policies."""
 
-from components.cilium.policies import NetworkPolicies
-from components.cilium.release import Cilium
+from components.cilium.cilium_release import CiliumRelease
+from components.cilium.policies import NetworkPolicySet
 
-__all__ = ["Cilium", "NetworkPolicies"]
+__all__ = ["CiliumRelease", "NetworkPolicySet"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from components.base import Component, KubernetesArgs
-from components.commands import Step
+from components.component import Component, KubernetesArgs
+from components.step_command import Step
 
 if TYPE_CHECKING:
     import pulumi
@@ -14,7 +14,7 @@ CRD = "ciliumnetworkpolicies.cilium.io"
 DNS_LABELS = {"k8s:io.kubernetes.pod.namespace": "kube-system", "k8s:k8s-app": "kube-dns"}
 
 
-class NetworkPolicies(Component):
+class NetworkPolicySet(Component):
     """One policy for each configured namespace, made when the API server knows its kind; empty by default."""
 
     def __init__(self, name: str, args: KubernetesArgs, opts: pulumi.ResourceOptions | None = None) -> None:

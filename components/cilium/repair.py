@@ -1,7 +1,7 @@
 """What happens when Helm refuses the release because a killed run left its record behind.
 
-An error hook runs in the program, only after Helm has failed, and tries once: see `steps/release.py` and
-docs/decisions/0004-release-repair.md.
+An error hook runs in the program, only after Helm has failed, and tries once: see
+`clients/kubernetes/helm_records.py` and docs/decisions/0004-release-repair.md.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from steps.errors import StepError
-from steps.release import forget, is_repairable
+from clients.errors import OperationError
+from clients.kubernetes.helm_records import forget, is_repairable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from components.base import KubernetesArgs
+    from components.component import KubernetesArgs
 
 
 def repair_hook(
@@ -32,7 +32,7 @@ def repair_hook(
         exists = failed.failed_operation == "update"
         try:
             gone = await asyncio.to_thread(forget, str(kubeconfig), namespace, release, values, exists=exists)
-        except StepError as error:
+        except OperationError as error:
             pulumi.log.error(str(error))
             return False
         if gone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.talos.machine_config import KUBE_PRISM_PORT
-from components.talos.steps import IPAM_MODE
+from components.talos.step_inputs import IPAM_MODE
 from model.types import format_duration
 
 if TYPE_CHECKING:

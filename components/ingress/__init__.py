@@ -1,5 +1,5 @@
 """Who asks for the address of the ingress, and the proof that it got it."""
 
-from components.ingress.component import IngressService
+from components.ingress.ingress_address import IngressService
 
 __all__ = ["IngressService"]

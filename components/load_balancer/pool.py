@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from components.base import Component, KubernetesArgs
-from components.commands import Step, digest
+from components.component import Component, KubernetesArgs
 from components.load_balancer.manifests import ingress_pool_name, l2_policy, pools
+from components.step_command import Step, digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

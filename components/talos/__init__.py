@@ -1,5 +1,5 @@
 """Talos: from machines in maintenance mode to a Kubernetes API that answers."""
 
-from components.talos.cluster import TalosCluster, TalosClusterArgs
+from components.talos.talos_cluster import TalosCluster, TalosClusterArgs
 
 __all__ = ["TalosCluster", "TalosClusterArgs"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lab.real import closure, oci, packages, rootfs
 from lab.tools import cache
-from lab.tools.specs import BY_NAME
+from lab.tools.pins import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -124,7 +124,7 @@ def _fill_coredns(tools: Tools, root: Path) -> None:
 
 
 COREDNS = "v1.14.2"
-"""Version in `lab/toolchain/coredns/go.mod` and in Talos 1.13.0's own manifest."""
+"""Version in `lab/go_modules/coredns/go.mod` and in Talos 1.13.0's own manifest."""
 
 CILIUM = BY_NAME["cilium-agent"].version
 RECIPES = (

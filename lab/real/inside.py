@@ -1,7 +1,7 @@
 """The engine's half of a command: it runs inside the LAN's network namespace, where the nodes are.
 
-`python -m lab.real.inside up|destroy STATE`; `lab.real.commands` starts it there. What came of it is written
-to `run.json` of the state directory.
+`python -m lab.real.inside up|destroy STATE`; `lab.real.make_targets` starts it there. What came of it is
+written to `run.json` of the state directory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pulumi.automation import CommandError
 from lab import engine
 from lab.project import replace
 from lab.real import program
-from lab.real.layout import RealLayout
+from lab.real.real_layout import RealLayout
 
 if TYPE_CHECKING:
     from pulumi import automation

@@ -8,14 +8,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.real import inventory, network, packages
+from lab.real import lan_bridge, packages, stations
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.real.groups import Groups
-    from lab.real.inventory import Machine
-    from lab.real.layout import RealLayout
+    from lab.real.real_layout import RealLayout
+    from lab.real.stations import RealMachine
 
 VOLUMES = {
     "/var": "var",
@@ -54,19 +54,19 @@ class Nodes:
     rootfs: Path
     init: Path
 
-    def running(self, machine: Machine) -> bool:
+    def running(self, machine: RealMachine) -> bool:
         """Tell whether the node has processes."""
         return self.groups.running(machine.name)
 
-    def power_on(self, machine: Machine) -> None:
+    def power_on(self, machine: RealMachine) -> None:
         """Start a node in a fresh network namespace; what its volumes hold decides what it becomes."""
         directory = self.layout.node(machine.name)
         (directory / "root").mkdir(parents=True, exist_ok=True)
         (directory / "born").unlink(missing_ok=True)
         description = directory / "node.json"
         description.write_text(json.dumps(self._describe(machine, directory), indent=2))
-        command = network.inside(
-            network.namespace(machine.name),
+        command = lan_bridge.inside(
+            lan_bridge.namespace(machine.name),
             packages.find("unshare"),
             *NAMESPACES,
             "--fork",
@@ -87,7 +87,7 @@ class Nodes:
 
         self._leave_alone(parent, machine, directory / "born")
 
-    def _leave_alone(self, parent: subprocess.Popen[bytes], machine: Machine, born: Path) -> None:
+    def _leave_alone(self, parent: subprocess.Popen[bytes], machine: RealMachine, born: Path) -> None:
         """Take the process that made the namespaces out of the node's cgroup, then let the node begin."""
         deadline = time.monotonic() + BIRTH_LIMIT
         while not born.exists():
@@ -99,7 +99,7 @@ class Nodes:
         if parent.stdin is not None:
             parent.stdin.close()
 
-    def _describe(self, machine: Machine, directory: Path) -> dict[str, object]:
+    def _describe(self, machine: RealMachine, directory: Path) -> dict[str, object]:
         return {
             "name": machine.name,
             "rootfs": str(self.rootfs),
@@ -108,22 +108,22 @@ class Nodes:
             "volumes": {path: str(directory / "volumes" / name) for path, name in VOLUMES.items()},
             "files": {
                 "/etc/hostname": f"{machine.name}\n",
-                "/etc/resolv.conf": f"nameserver {inventory.GATEWAY}\n",
+                "/etc/resolv.conf": f"nameserver {stations.GATEWAY}\n",
                 "/etc/hosts": f"127.0.0.1 localhost\n{machine.address} {machine.name}\n",
             },
         }
 
-    def power_off(self, machine: Machine) -> None:
+    def power_off(self, machine: RealMachine) -> None:
         """Take a node away at once, as a power cut does: no process is asked, its cable goes dead first."""
-        network.plug(machine, connected=False)
+        lan_bridge.plug(machine, connected=False)
         self.groups.end(machine.name)
 
-    def power_on_again(self, machine: Machine) -> None:
+    def power_on_again(self, machine: RealMachine) -> None:
         """Start a node that was cut off; addresses, routes and eBPF programs are gone as after a reboot."""
-        network.reset(machine)
+        lan_bridge.reset(machine)
         self.power_on(machine)
 
-    def console(self, machine: Machine, lines: int = 15) -> str:
+    def console(self, machine: RealMachine, lines: int = 15) -> str:
         """Return the end of what the node printed."""
         log = self.layout.node(machine.name) / "console.log"
         if not log.exists():

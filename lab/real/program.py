@@ -17,17 +17,17 @@ from pulumi import automation
 
 from lab import engine
 from lab.layout import PROGRAM, PROJECT, REPOSITORY
+from lab.parts_table import install_plugins
 from lab.project import link, link_tools, replace, write_private
 from lab.real import packages
-from lab.real.layout import STACK
-from lab.tools import plugins
-from lab.toolset import install_plugins
+from lab.real.real_layout import STACK
+from lab.tools import provider_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lab.real.inventory import Machine
-    from lab.real.layout import RealLayout
+    from lab.real.real_layout import RealLayout
+    from lab.real.stations import RealMachine
     from lab.real.tools import Tools
 
 TOOLS = ("pulumi", "talosctl", "kubectl", "helm")
@@ -63,7 +63,7 @@ SMALL_HOST = {
 """Talos patch for machines without CAP_SYS_RESOURCE or cgroup v2 controllers: kubelet asks for neither."""
 
 
-def assemble(layout: RealLayout, machines: Sequence[Machine], tools: Tools, *, deviates: bool) -> None:
+def assemble(layout: RealLayout, machines: Sequence[RealMachine], tools: Tools, *, deviates: bool) -> None:
     """Write or refresh the project directory, the tools on PATH and the plugins."""
     layout.project.mkdir(exist_ok=True)
     for name in PROGRAM:
@@ -75,10 +75,12 @@ def assemble(layout: RealLayout, machines: Sequence[Machine], tools: Tools, *, d
     write_stack(layout, stack_document(base, machines, deviates=deviates))
     if not layout.passphrase.exists():
         write_private(layout.passphrase, secrets.token_urlsafe(32))
-    install_plugins(layout.pulumi_home, plugins.find(tools["pulumi"]))
+    install_plugins(layout.pulumi_home, provider_plugins.find(tools["pulumi"]))
 
 
-def stack_document(base: dict[str, Any], machines: Sequence[Machine], *, deviates: bool) -> dict[str, Any]:
+def stack_document(
+    base: dict[str, Any], machines: Sequence[RealMachine], *, deviates: bool
+) -> dict[str, Any]:
     """Return the stack file with these nodes and with kubelet's settings for this machine."""
     document = deepcopy(base)
     cluster = document["config"]["homelab:cluster"]

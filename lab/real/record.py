@@ -11,13 +11,13 @@ from lab.project import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from lab.real.layout import RealLayout
     from lab.real.proof.subject import Subject
+    from lab.real.real_layout import RealLayout
     from lab.report import Check
 
 
 @dataclass
-class Record:
+class RunRecord:
     """Collects claims and seconds, prints each at once and writes them after each step.
 
     Attributes:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.layout import REPOSITORY
-from lab.real import host, images, network, packages, rootfs
+from lab.real import host, images, lan_bridge, packages, rootfs
 from lab.real.groups import Groups
-from lab.real.inventory import CLIENTS, GATEWAY, REGISTRY_PORT
-from lab.real.layout import RUNTIME
 from lab.real.node import Nodes
+from lab.real.real_layout import RUNTIME
+from lab.real.stations import CLIENTS, GATEWAY, REGISTRY_PORT
 from lab.real.tools import collect
 from lab.tools.progress import Progress
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.real.host import Host
-    from lab.real.inventory import Machine
-    from lab.real.layout import RealLayout
     from lab.real.oci import Store
+    from lab.real.real_layout import RealLayout
+    from lab.real.stations import RealMachine
     from lab.real.tools import Tools
 
 SERVICES = "services"
@@ -93,7 +93,7 @@ class Site:
 
     layout: RealLayout
     parts: Parts
-    machines: tuple[Machine, ...]
+    machines: tuple[RealMachine, ...]
 
     @property
     def groups(self) -> Groups:
@@ -109,20 +109,20 @@ class Site:
         """Start whatever does not run; return what was done, a line each."""
         done = []
         self.groups.prepare()
-        network.make((*self.machines, *CLIENTS))
+        lan_bridge.make((*self.machines, *CLIENTS))
         if not self.groups.running(SERVICES):
             self._start_registry()
             done.append(f"registry http://{GATEWAY}:{REGISTRY_PORT}")
         for machine in self.machines:
             if not self.nodes.running(machine):
-                network.reset(machine)
+                lan_bridge.reset(machine)
                 self.nodes.power_on(machine)
                 done.append(f"node {machine.name} {machine.address} ({machine.mac})")
         return done
 
     def _start_registry(self) -> None:
         serve = (sys.executable, "-m", "lab.real.registry", str(self.parts.images.directory))
-        command = network.inside(network.LAN, *serve, GATEWAY, str(REGISTRY_PORT))
+        command = lan_bridge.inside(lan_bridge.LAN, *serve, GATEWAY, str(REGISTRY_PORT))
         with self.layout.registry_log.open("ab") as log:
             subprocess.Popen(
                 self.groups.joining(SERVICES, *command),
@@ -140,8 +140,8 @@ def clear(layout: RealLayout, machine: Host) -> list[str]:
     groups = Groups(machine)
     if groups.end():
         found.append("processes")
-    if namespaces := network.existing():
-        network.remove(namespaces)
+    if namespaces := lan_bridge.existing():
+        lan_bridge.remove(namespaces)
         found.append(f"network namespaces {' '.join(namespaces)}")
     if layout.state.exists():
         _remove_state(layout.state)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.tools import ToolsError, cache, ensure, golang
+from lab.tools.pins import BY_NAME, LAB
 from lab.tools.progress import Progress
-from lab.tools.specs import BY_NAME, LAB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

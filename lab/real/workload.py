@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from lab.real.cluster import wait_for
+from lab.real.admin import wait_for
 from lab.real.images import HTTP
 from lab.report import INGRESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lab.real.cluster import Cluster
+    from lab.real.admin import Admin
 
 NAMESPACE, SERVICE = INGRESS
 DEPLOYMENT = "lab-ingress"
@@ -66,7 +66,7 @@ def _container() -> dict[str, Any]:
     }
 
 
-def apply(cluster: Cluster, replicas: int) -> dict[str, str]:
+def apply(cluster: Admin, replicas: int) -> dict[str, str]:
     """Run that many ingress pods; return the node of each pod by its name, once all are ready."""
     service = cluster.get("service", SERVICE, f"--namespace={NAMESPACE}")
     selector: dict[str, str] = service["spec"]["selector"]
@@ -75,7 +75,7 @@ def apply(cluster: Cluster, replicas: int) -> dict[str, str]:
     return endpoints(cluster)
 
 
-def endpoints(cluster: Cluster) -> dict[str, str]:
+def endpoints(cluster: Admin) -> dict[str, str]:
     """Return the node of each ready pod behind the ingress Service."""
     slices = cluster.get(
         "endpointslices", f"--namespace={NAMESPACE}", f"--selector=kubernetes.io/service-name={SERVICE}"
@@ -88,7 +88,7 @@ def endpoints(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def addresses(cluster: Cluster) -> dict[str, str]:
+def addresses(cluster: Admin) -> dict[str, str]:
     """Return the address of each ingress pod by the node it runs on."""
     selector = cluster.get("service", SERVICE, f"--namespace={NAMESPACE}")["spec"]["selector"]
     labels = ",".join(f"{key}={value}" for key, value in selector.items())
@@ -99,7 +99,7 @@ def addresses(cluster: Cluster) -> dict[str, str]:
     return {pod["spec"]["nodeName"]: pod["status"]["podIP"] for pod in running}
 
 
-def lease_holder(cluster: Cluster) -> str | None:
+def lease_holder(cluster: Admin) -> str | None:
     """Return the node that holds the announcement lease of the ingress Service."""
     name = f"cilium-l2announce-{NAMESPACE}-{SERVICE}"
     leases = cluster.get("leases", "--namespace=kube-system")["items"]

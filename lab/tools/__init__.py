@@ -5,7 +5,7 @@ both from a terminal.
 """
 
 from lab.tools.parts import Part, Provided, provide
-from lab.tools.plugins import Plugin
-from lab.tools.run import Interrupted, ToolsError, ensure
+from lab.tools.provider_plugins import Plugin
+from lab.tools.provisioning import Interrupted, ToolsError, ensure
 
 __all__ = ["Interrupted", "Part", "Plugin", "Provided", "ToolsError", "ensure", "provide"]

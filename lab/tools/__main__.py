@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from lab.tools.parts import provide
-from lab.tools.run import Interrupted, ToolsError, ensure
-from lab.tools.specs import BY_NAME
+from lab.tools.pins import BY_NAME
+from lab.tools.provisioning import Interrupted, ToolsError, ensure
 
 
 def main(arguments: list[str] | None = None) -> int:

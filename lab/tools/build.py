@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.tools import cache, golang, versions
-from lab.tools.refusal import announced, refused_module
-from lab.tools.specs import LAB, Spec
+from lab.tools import cache, golang, version_ranges
+from lab.tools.pins import LAB, Spec
+from lab.tools.proxy_refusal import announced, refused_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,11 +130,11 @@ def check_version(spec: Spec, binary: Path) -> None:
     if spec.accepts is None:
         return
     found = reported(spec, binary)
-    if found != versions.parse(spec.version):
-        raise BuildError(f"{spec.title}: the built program reports version {versions.dotted(found)}")
+    if found != version_ranges.parse(spec.version):
+        raise BuildError(f"{spec.title}: the built program reports version {version_ranges.dotted(found)}")
 
 
-def reported(spec: Spec, binary: Path) -> versions.Version | None:
+def reported(spec: Spec, binary: Path) -> version_ranges.Version | None:
     """Return the version that `binary` reports, None where it does not run or says nothing of the kind."""
     try:
         answer = subprocess.run(
@@ -148,7 +148,7 @@ def reported(spec: Spec, binary: Path) -> versions.Version | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return versions.parse(answer.stdout) if answer.returncode == 0 else None
+    return version_ranges.parse(answer.stdout) if answer.returncode == 0 else None
 
 
 def quiet(inherited: Mapping[str, str]) -> dict[str, str]:

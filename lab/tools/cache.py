@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.tools.specs import LAB, Spec
+from lab.tools.pins import LAB, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.tools import cache, versions
+from lab.tools import cache, version_ranges
+from lab.tools.pins import GO_MINIMUM, GO_WHEEL
 from lab.tools.progress import Progress
-from lab.tools.specs import GO_MINIMUM, GO_WHEEL
 
 # Where modules come from and where Go caches is the user's business; what shapes the binary is ours, so that
 # every build shares compiled packages and a user's GOFLAGS cannot change a tool.
@@ -63,7 +63,7 @@ def _new_enough(go: Path) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    found = versions.parse(answer.stdout)
+    found = version_ranges.parse(answer.stdout)
     return answer.returncode == 0 and found is not None and found >= GO_MINIMUM
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.tools import plugins
+from lab.tools import provider_plugins
+from lab.tools.pins import BY_NAME, select
 from lab.tools.progress import Progress
-from lab.tools.run import ensure
-from lab.tools.specs import BY_NAME, select
+from lab.tools.provisioning import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lab.tools.plugins import Plugin
+    from lab.tools.provider_plugins import Plugin
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def provide(progress: Progress | None = None) -> Provided:
     """
     told = progress or Progress()
     pulumi = ensure(["pulumi"], told)["pulumi"]
-    real = plugins.find_real(pulumi, told)
+    real = provider_plugins.find_real(pulumi, told)
     others = [spec.name for spec in select(None) if spec.name != "pulumi"]
-    paths = ensure([*others, *plugins.own_binaries(real)], told)
+    paths = ensure([*others, *provider_plugins.own_binaries(real)], told)
     tools = {"pulumi": pulumi, **{name: paths[name] for name in others}}
-    return Provided(tools, plugins.complete(real, paths))
+    return Provided(tools, provider_plugins.complete(real, paths))

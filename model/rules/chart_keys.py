@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model.cilium import Cilium
-    from model.cluster import Versions
+    from model.versions import Versions
 
 
 def values_are_known_to_the_chart(cilium: Cilium, versions: Versions) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model.cilium import Cilium
-    from model.cluster import Lan
+    from model.network import Lan
     from model.nodes import Node
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from model.faults import Fault
 from model.rules.cilium_modes import value_at
-from model.rules.owned import contradictions
+from model.rules.owned_keys import contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,13 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from model.faults import Fault
-from model.rules.claims import not_a_host_of, of_endpoint, of_nodes, of_routers
+from model.rules.address_claims import not_a_host_of, of_endpoint, of_nodes, of_routers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model.cluster import Endpoint, Lan, Network
-    from model.kubernetes import LoadBalancer
+    from model.load_balancer import LoadBalancer
+    from model.network import Endpoint, Lan, Network
     from model.nodes import Node
 
 # Where the API server listens on a control plane, and so behind the VIP.

@@ -11,7 +11,8 @@ from model.nodes import announcers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from model.kubernetes import Ingress, LoadBalancer
+    from model.ingress import Ingress
+    from model.load_balancer import LoadBalancer
     from model.nodes import Node
 
 _NAME = r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from model.explain import closest
+from model.error_messages import closest
 from model.faults import Fault
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from model.versions import minor
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from model.cluster import Lan, Network, Versions
+    from model.network import Lan, Network
     from model.nodes import Node
+    from model.versions import Versions
 
 _FAMILIAR = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))
 _PRIVATE = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model.faults import Fault
-from model.rules.claims import of_services, repeated
+from model.rules.address_claims import of_services, repeated
 from model.versions import LOCAL_TRAFFIC_POLICY_SINCE, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model.cluster import Versions
-    from model.kubernetes import Ingress, LoadBalancer
+    from model.ingress import Ingress
+    from model.load_balancer import LoadBalancer
+    from model.versions import Versions
 
 # Cilium never sets first and last aside in a /31 or /32.
 _SMALLEST_WITH_EDGES = 30

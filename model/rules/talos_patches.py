@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from model.explain import closest
+from model.error_messages import closest
 from model.faults import Fault
-from model.rules.owned import contradictions
+from model.rules.owned_keys import contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from model.nodes import Node, Talos
+    from model.nodes import Node
+    from model.talos import Talos
 
 _SECRETS = "keys and tokens come from the secrets bundle; a patch is readable in every preview"
 _NO_KUBE_PROXY = "Cilium is the whole network of this cluster"

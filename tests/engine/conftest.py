@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from lab import engine, inventory, project, toolset
+from lab import engine, inventory, parts_table, project
 from lab.layout import Layout
-from lab.tools import ensure, plugins
+from lab.tools import ensure, provider_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,12 +48,12 @@ class Project:
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A project of the lab's default stack; PATH has the engine, Python and what the system needs."""
     pulumi = ensure(["pulumi"])["pulumi"]
-    found = plugins.find(pulumi)
+    found = provider_plugins.find(pulumi)
     with tempfile.TemporaryDirectory(prefix="engine-") as scratch:
         layout = Layout(Path(scratch) / "state")
         project.link_tools(layout, {"pulumi": pulumi})
         project.assemble(layout, inventory.parse_nodes("1", "40"), chart=Path(scratch))
-        toolset.install_plugins(layout.pulumi_home, found)
+        parts_table.install_plugins(layout.pulumi_home, found)
         for name in engine.environment(layout):
             monkeypatch.setenv(name, os.environ.get(name, ""))  # restored at the end
         monkeypatch.setenv("PATH", "/usr/bin:/bin")

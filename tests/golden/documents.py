@@ -10,7 +10,7 @@ import yaml
 import config
 from components.cilium.values import helm_values
 from components.load_balancer.manifests import manifests
-from components.talos.steps import machine_config_environment
+from components.talos.step_inputs import machine_config_environment
 from tests.stacks.base import STACKS, json_of
 
 if TYPE_CHECKING:

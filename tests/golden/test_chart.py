@@ -25,7 +25,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # several times as fast,
 
 
 @dataclass(frozen=True)
-class Chart:
+class RenderedChart:
     """The chart and the Helm that renders it."""
 
     helm: Path
@@ -50,10 +50,10 @@ class Chart:
 
 
 @pytest.fixture(scope="session")
-def chart() -> Chart:
+def chart() -> RenderedChart:
     """The real chart and the real Helm, found or built."""
     tools = ensure(["helm", "cilium-chart"])
-    return Chart(helm=tools["helm"], path=tools["cilium-chart"])
+    return RenderedChart(helm=tools["helm"], path=tools["cilium-chart"])
 
 
 class Manifests:
@@ -74,17 +74,17 @@ class Manifests:
 
 
 @cache
-def rendered(chart: Chart, stack: str) -> Manifests:
+def rendered(chart: RenderedChart, stack: str) -> Manifests:
     return Manifests(chart.render(load(stack)))
 
 
-def test_the_chart_is_the_pinned_one(chart: Chart) -> None:
+def test_the_chart_is_the_pinned_one(chart: RenderedChart) -> None:
     assert yaml.safe_load((chart.path / "Chart.yaml").read_text())["version"] == PINNED
     assert load("untagged").versions.cilium == PINNED
 
 
 @pytest.mark.parametrize("stack", VALUES)
-def test_the_agent_replaces_kube_proxy_and_announces(chart: Chart, stack: str) -> None:
+def test_the_agent_replaces_kube_proxy_and_announces(chart: RenderedChart, stack: str) -> None:
     settings = rendered(chart, stack)["ConfigMap", "cilium-config"]["data"]
     expected = {
         "kube-proxy-replacement": "true",
@@ -105,7 +105,7 @@ def test_the_agent_replaces_kube_proxy_and_announces(chart: Chart, stack: str) -
     ],
 )
 def test_leases_and_their_rate_limit_reach_the_agent(
-    chart: Chart, stack: str, expected: tuple[str, ...]
+    chart: RenderedChart, stack: str, expected: tuple[str, ...]
 ) -> None:
     settings = rendered(chart, stack)["ConfigMap", "cilium-config"]["data"]
     keys = ("lease-duration", "renew-deadline", "retry-period")
@@ -114,7 +114,7 @@ def test_leases_and_their_rate_limit_reach_the_agent(
 
 
 @pytest.mark.parametrize("stack", VALUES)
-def test_the_agent_may_do_what_talos_allows_and_no_more(chart: Chart, stack: str) -> None:
+def test_the_agent_may_do_what_talos_allows_and_no_more(chart: RenderedChart, stack: str) -> None:
     """Talos takes SYS_MODULE from every container: asking for it keeps the agent from starting."""
     capabilities = rendered(chart, stack).agent["securityContext"]["capabilities"]
     assert capabilities["drop"] == ["ALL"]
@@ -123,7 +123,7 @@ def test_the_agent_may_do_what_talos_allows_and_no_more(chart: Chart, stack: str
 
 
 @pytest.mark.parametrize("stack", VALUES)
-def test_the_agent_reaches_the_api_through_kube_prism(chart: Chart, stack: str) -> None:
+def test_the_agent_reaches_the_api_through_kube_prism(chart: RenderedChart, stack: str) -> None:
     """Without kube-proxy the Service of the API does not work before Cilium does."""
     environment = {entry["name"]: entry.get("value") for entry in rendered(chart, stack).agent["env"]}
     assert environment["KUBERNETES_SERVICE_HOST"] == "localhost"
@@ -131,7 +131,7 @@ def test_the_agent_reaches_the_api_through_kube_prism(chart: Chart, stack: str) 
 
 
 @pytest.mark.parametrize("stack", VALUES)
-def test_the_cgroup_of_the_host_is_used_as_it_is(chart: Chart, stack: str) -> None:
+def test_the_cgroup_of_the_host_is_used_as_it_is(chart: RenderedChart, stack: str) -> None:
     """On Talos nobody may mount another one."""
     pod = rendered(chart, stack)["DaemonSet", "cilium"]["spec"]["template"]["spec"]
     assert "mount-cgroup" not in {container["name"] for container in pod["initContainers"]}
@@ -140,7 +140,7 @@ def test_the_cgroup_of_the_host_is_used_as_it_is(chart: Chart, stack: str) -> No
 
 
 @pytest.mark.parametrize("stack", VALUES)
-def test_the_agent_may_hold_leases(chart: Chart, stack: str) -> None:
+def test_the_agent_may_hold_leases(chart: RenderedChart, stack: str) -> None:
     """The permission comes with l2announcements.enabled only."""
     rules = rendered(chart, stack)["ClusterRole", "cilium"]["rules"]
     roles = rendered(chart, stack).found
@@ -156,12 +156,12 @@ def test_the_agent_may_hold_leases(chart: Chart, stack: str) -> None:
 
 
 @pytest.mark.parametrize(("stack", "replicas"), [("single-node", 1), ("tagged", 2)])
-def test_every_operator_replica_finds_a_node(chart: Chart, stack: str, replicas: int) -> None:
+def test_every_operator_replica_finds_a_node(chart: RenderedChart, stack: str, replicas: int) -> None:
     """Replicas exclude each other on a node."""
     assert rendered(chart, stack)["Deployment", "cilium-operator"]["spec"]["replicas"] == replicas
 
 
-def test_hubble_is_off_unless_asked_for(chart: Chart) -> None:
+def test_hubble_is_off_unless_asked_for(chart: RenderedChart) -> None:
     off, on = rendered(chart, "tagged"), rendered(chart, "hubble")
     parts = {
         ("Deployment", "hubble-relay"),
@@ -174,7 +174,7 @@ def test_hubble_is_off_unless_asked_for(chart: Chart) -> None:
     assert on["ConfigMap", "cilium-config"]["data"]["enable-hubble"] == "true"
 
 
-def test_native_routing_knows_pods_and_neighbours(chart: Chart) -> None:
+def test_native_routing_knows_pods_and_neighbours(chart: RenderedChart) -> None:
     native, tunnel = (
         rendered(chart, stack)["ConfigMap", "cilium-config"]["data"] for stack in ("native-routing", "tagged")
     )
@@ -185,7 +185,7 @@ def test_native_routing_knows_pods_and_neighbours(chart: Chart) -> None:
     assert tunnel["auto-direct-node-routes"] == "false"
 
 
-def test_every_option_reaches_agent_and_operator(chart: Chart) -> None:
+def test_every_option_reaches_agent_and_operator(chart: RenderedChart) -> None:
     on, off = (rendered(chart, stack) for stack in ("everything-on", "tagged"))
     settings, plain = (found["ConfigMap", "cilium-config"]["data"] for found in (on, off))
     expected = {
@@ -205,19 +205,19 @@ def test_every_option_reaches_agent_and_operator(chart: Chart) -> None:
     assert ports["prometheus"] == 9962
 
 
-def test_the_known_keys_are_those_of_the_chart(chart: Chart) -> None:
+def test_the_known_keys_are_those_of_the_chart(chart: RenderedChart) -> None:
     """After a new version of the chart: its keys belong into model/charts."""
     keys = set(yaml.safe_load((chart.path / "values.yaml").read_text()))
     assert keys - chart_keys((1, 20)) == set()
 
 
 @pytest.mark.parametrize("stack", VALUES)
-def test_rendering_twice_gives_the_same_text(chart: Chart, stack: str) -> None:
+def test_rendering_twice_gives_the_same_text(chart: RenderedChart, stack: str) -> None:
     """With the chart's own certificate method every preview would show new certificates."""
     assert chart.render(load(stack)) == chart.render(load(stack))
 
 
-def test_user_values_reach_the_chart(chart: Chart) -> None:
+def test_user_values_reach_the_chart(chart: RenderedChart) -> None:
     """The stack sets what the program leaves open, and what it does not own."""
     cluster = load("values")
     assert cluster.cilium.values
@@ -225,7 +225,7 @@ def test_user_values_reach_the_chart(chart: Chart) -> None:
     assert chart.render(cluster) != chart.render(plain)
 
 
-def test_the_chart_refuses_the_old_word_strict(chart: Chart) -> None:
+def test_the_chart_refuses_the_old_word_strict(chart: RenderedChart) -> None:
     """Why the program writes `true` for it."""
     cluster = load("strict")
     refused = chart.template(

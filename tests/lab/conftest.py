@@ -16,7 +16,7 @@ import pytest
 
 from lab import commands, engine, simulator
 from lab.layout import Layout
-from lab.toolset import cache_directory
+from lab.parts_table import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

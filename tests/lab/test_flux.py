@@ -19,10 +19,10 @@ import pytest
 import yaml
 from pulumi.automation import CommandError
 
+from clients.kubernetes.api import open_patient
 from lab import commands, project, report, simulator
 from lab.layout import REPOSITORY, Layout
-from ops import gather, owners, sources
-from ops.patient import open_patient
+from ops import observe, owners, sources
 from ops.table import Verdict
 from tests.lab import flux as flux_controller
 from tests.lab.conftest import Run
@@ -77,7 +77,7 @@ class Handover:
 
     def seen(self) -> Seen:
         """Return one look at the cluster."""
-        return gather.gather(open_patient(self.client.kubeconfig))
+        return observe.gather(open_patient(self.client.kubeconfig))
 
     def managers(self) -> list[set[str]]:
         """Return who of the two holds fields of the pools and the policy, by the start of their names."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.toolset import cache_directory
+from lab.parts_table import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 import config
-from model.advice import advice
 from model.faults import Faults
+from model.warnings import advice
 from tests.stacks.base import STACKS, json_of
 
 if TYPE_CHECKING:

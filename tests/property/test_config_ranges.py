@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import config
 from model.faults import Faults
-from tests.property.ranges import Range, dotted, ranges
+from tests.property.range_algebra import AddressSpan, dotted, ranges
 
 LAN = 10 << 24 | 50 << 8
 CP1 = {"name": "cp1", "role": "controlplane", "interface": {"name": "eno1"}, "disk": "/dev/sda"}
@@ -25,11 +25,13 @@ def faults_of(document: dict[str, Any]) -> tuple[str, ...]:
     return ()
 
 
-def stack(nodes: Range, lan: Range, pods: Range, services: Range, *, tagged: bool) -> dict[str, Any]:
+def stack(
+    nodes: AddressSpan, lan: AddressSpan, pods: AddressSpan, services: AddressSpan, *, tagged: bool
+) -> dict[str, Any]:
     """Return a stack of one node that fills the ranges with hosts from their ends."""
     first, last = nodes.first + 1, nodes.end - 2
     node = {**CP1, "address": dotted(last)} | ({"lanAddress": dotted(lan.end - 2)} if tagged else {})
-    pool = Range(lan.first + lan.size // 2, 31)
+    pool = AddressSpan(lan.first + lan.size // 2, 31)
     return {
         "name": "homelab",
         "endpoint": {"host": "api.homelab.example"},
@@ -52,10 +54,10 @@ def stack(nodes: Range, lan: Range, pods: Range, services: Range, *, tagged: boo
 class Ranges:
     """The four ranges of a stack."""
 
-    nodes: Range
-    lan: Range
-    pods: Range
-    services: Range
+    nodes: AddressSpan
+    lan: AddressSpan
+    pods: AddressSpan
+    services: AddressSpan
     tagged: bool
 
 
@@ -63,10 +65,10 @@ class Ranges:
 def quartets(draw: st.DrawFn) -> Ranges:
     """Draw four ranges; one or two of them are random, so that enough stacks are taken."""
     parts = {
-        "nodes": Range(10 << 24, 24),
-        "lan": Range(10 << 24 | 50 << 8, 24),
-        "pods": Range(10 << 24 | 244 << 16, 16),
-        "services": Range(10 << 24 | 96 << 16, 12),
+        "nodes": AddressSpan(10 << 24, 24),
+        "lan": AddressSpan(10 << 24 | 50 << 8, 24),
+        "pods": AddressSpan(10 << 24 | 244 << 16, 16),
+        "services": AddressSpan(10 << 24 | 96 << 16, 12),
     }
     for name in draw(st.sets(st.sampled_from(sorted(parts)), max_size=2)):
         smallest, largest = (29, 20) if name in ("nodes", "lan") else (28, 8)
@@ -102,12 +104,14 @@ def test_ranges_are_taken_exactly_where_they_are_disjoint(drawn: Ranges) -> None
     edges=st.booleans(),
 )
 def test_a_pool_is_taken_exactly_where_it_is_free(
-    *, pool: Range, node: int, wish: int, near: bool, edges: bool
+    *, pool: AddressSpan, node: int, wish: int, near: bool, edges: bool
 ) -> None:
     """In 10.0.50.0/24 with gateway .1, VIP .254 and one node: nobody else's address."""
     asked_for = pool.first + wish % pool.size if near else LAN + wish
-    network = Range(LAN, 24)
-    document = stack(network, network, Range(172 << 24 | 16 << 16, 16), Range(192 << 24, 16), tagged=False)
+    network = AddressSpan(LAN, 24)
+    document = stack(
+        network, network, AddressSpan(172 << 24 | 16 << 16, 16), AddressSpan(192 << 24, 16), tagged=False
+    )
     document["endpoint"] = {"vip": "10.0.50.254"}
     document["nodes"] = [{**CP1, "address": dotted(LAN + node)}]
     document["loadBalancer"] = {"cidr": str(pool), "allowFirstLastIPs": edges}
@@ -122,10 +126,10 @@ def test_a_pool_is_taken_exactly_where_it_is_free(
 
 
 @given(found=ranges(32, 0), bits=st.integers(1, 2**32 - 1))
-def test_host_bits_are_refused_with_the_network_they_belong_to(found: Range, bits: int) -> None:
+def test_host_bits_are_refused_with_the_network_they_belong_to(found: AddressSpan, bits: int) -> None:
     """What is offered is a network that parse would take."""
     address = found.first + bits % found.size
-    document = stack(*[Range(10 << 24, 24)] * 4, tagged=False)
+    document = stack(*[AddressSpan(10 << 24, 24)] * 4, tagged=False)
     document["network"]["podCidr"] = f"{dotted(address)}/{found.prefix}"
     said = f"network.podCidr: {dotted(address)}/{found.prefix} has host bits set; did you mean {found}?"
     assert (said in faults_of(document)) is (address != found.first)
@@ -133,8 +137,8 @@ def test_host_bits_are_refused_with_the_network_they_belong_to(found: Range, bit
 
 @given(nodes=st.integers(1, 40), mask=st.integers(20, 28), prefix=st.integers(12, 28))
 def test_pod_ranges_are_taken_exactly_where_every_node_gets_one(nodes: int, mask: int, prefix: int) -> None:
-    lan, pods = Range(10 << 24, 24), Range(172 << 24 | 16 << 16, prefix)
-    document = stack(lan, lan, pods, Range(192 << 24, 16), tagged=False)
+    lan, pods = AddressSpan(10 << 24, 24), AddressSpan(172 << 24 | 16 << 16, prefix)
+    document = stack(lan, lan, pods, AddressSpan(192 << 24, 16), tagged=False)
     document["network"]["nodeMask"] = mask
     document["nodes"] = [
         {**CP1, "name": f"n{index}", "address": dotted((10 << 24) + 10 + index)} for index in range(nodes)

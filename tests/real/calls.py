@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clients.talos import talosctl
+from clients.talos.talosctl import Access, DataArg, MachineConfig
 from components.talos.machine_config import install_image, program_patch, user_patches
-from steps import talosctl
-from steps.talosctl import Access, DataArg, MachineConfig
 from tests.real.contract import Play, Target, authenticated, generate, insecure, succeeded
 
 UNPARSABLE = "this is no machine config\n"

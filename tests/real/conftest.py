@@ -19,10 +19,10 @@ import config
 from lab import inventory as simulated
 from lab import simulator
 from lab.layout import REPOSITORY, Layout
-from lab.real import host, inventory, network, program
-from lab.real.layout import RealLayout
+from lab.parts_table import SIMULATOR_RUNS
+from lab.real import host, lan_bridge, program, stations
+from lab.real.real_layout import RealLayout
 from lab.tools import ensure
-from lab.toolset import SIMULATOR_RUNS
 from tests.real import calls
 from tests.real.contract import Observation, Target
 
@@ -41,7 +41,7 @@ def machine() -> host.Host:
         pytest.skip(f"the real lab cannot run on this machine: {reasons}")
 
 
-def lab_real(*arguments: str, nodes: str = inventory.DEFAULT) -> subprocess.CompletedProcess[str]:
+def lab_real(*arguments: str, nodes: str = stations.DEFAULT) -> subprocess.CompletedProcess[str]:
     """Run a command of the real lab; its output is shown where a test fails."""
     done = subprocess.run(
         [sys.executable, "-m", "lab.real", *arguments],
@@ -64,7 +64,7 @@ def leftovers(found: host.Host) -> list[str]:
     if found.memory1 is not None:
         paths.append(found.memory1 / "talos-lab")
     return [
-        *network.existing(),
+        *lan_bridge.existing(),
         *(str(path) for path in paths if path.exists()),
         *(line for line in mounts.splitlines() if str(layout.state) in line or "talos-lab-" in line),
         *(line for line in processes() if str(layout.state) in line or "lab.real.registry" in line),
@@ -161,12 +161,12 @@ def seen_on_real_nodes(machine: host.Host) -> dict[str, Observation]:
     """What the same calls get from real Talos nodes."""
     talosctl = ensure(["talosctl"])["talosctl"]
     base = yaml.safe_load((REPOSITORY / "Pulumi.lab-real.yaml").read_text())
-    nodes = inventory.parse_nodes(NODES)
+    nodes = stations.parse_nodes(NODES)
     document = program.stack_document(base, nodes, deviates=machine.deviates)
     assert lab_real("down").returncode == 0
     try:
         assert lab_real("nodes", nodes=NODES).returncode == 0
-        reach = tuple(network.inside(network.LAN))
+        reach = tuple(lan_bridge.inside(lan_bridge.LAN))
         return calls.play(target("real nodes", talosctl, reach, document)).seen
     finally:
         lab_real("down")

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from steps.talosctl import ANSWER, Access, DataArg, Invocation
+from clients.talos.talosctl import ANSWER, Access, DataArg, Invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ Shape = Any
 
 
 @dataclass(frozen=True)
-class Answer:
+class ContractAnswer:
     """What a call left behind."""
 
     code: int
@@ -64,7 +64,7 @@ class Target:
     prefix: tuple[str, ...]
     cluster: Cluster
 
-    def call(self, invocation: Invocation) -> Answer:
+    def call(self, invocation: Invocation) -> ContractAnswer:
         """Run one call of talosctl; data becomes anonymous files, as in the program's steps."""
         files = {name: os.memfd_create(name, 0) for name in invocation.secrets}
         try:
@@ -80,7 +80,7 @@ class Target:
             for fd in files.values():
                 os.close(fd)
 
-    def _run(self, argv: list[str], descriptors: tuple[int, ...], limit: float) -> Answer:
+    def _run(self, argv: list[str], descriptors: tuple[int, ...], limit: float) -> ContractAnswer:
         try:
             done = subprocess.run(
                 argv,
@@ -93,10 +93,12 @@ class Target:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Answer(NO_ANSWER, "", "")
-        return Answer(done.returncode, done.stdout, done.stderr)
+            return ContractAnswer(NO_ANSWER, "", "")
+        return ContractAnswer(done.returncode, done.stdout, done.stderr)
 
-    def until(self, what: str, invocation: Invocation, accept: Callable[[Answer], bool]) -> Answer:
+    def until(
+        self, what: str, invocation: Invocation, accept: Callable[[ContractAnswer], bool]
+    ) -> ContractAnswer:
         """Repeat a call until its answer is accepted, and return that."""
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -108,7 +110,7 @@ class Target:
             time.sleep(PAUSE)
 
 
-def succeeded(answer: Answer) -> bool:
+def succeeded(answer: ContractAnswer) -> bool:
     """Tell whether a call succeeded."""
     return answer.code == 0
 
@@ -174,7 +176,7 @@ def objects(stream: str) -> Iterator[Any]:
             position += 1
 
 
-def observe(invocation: Invocation, answer: Answer) -> Observation:
+def observe(invocation: Invocation, answer: ContractAnswer) -> Observation:
     """Return what is compared of a call: a table counts by its header, JSON by its shape."""
     if "--output=json" in invocation.argv and answer.stdout.strip():
         return Observation(answer.code, stable(answer.stderr), shape_of(list(objects(answer.stdout))))
@@ -199,7 +201,7 @@ class Play:
     target: Target
     seen: dict[str, Observation] = field(default_factory=dict)
 
-    def note(self, name: str, invocation: Invocation) -> Answer:
+    def note(self, name: str, invocation: Invocation) -> ContractAnswer:
         """Make a call and keep what is compared of it."""
         answer = self.target.call(invocation)
         self.seen[name] = observe(invocation, answer)

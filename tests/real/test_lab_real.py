@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.real.commands import PROVE, UP
+from lab.real.make_targets import PROVE, UP
 
 if TYPE_CHECKING:
     from tests.real.conftest import Life

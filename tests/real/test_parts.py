@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from lab.layout import REPOSITORY
-from lab.real import closure, host, inventory, oci, probe, program, registry, rootfs, tools
+from lab.real import closure, host, lan_watch, oci, program, registry, rootfs, stations, tools
 from lab.real.__main__ import main
 from lab.real.host import Host
-from lab.real.lan import owner
+from lab.real.lan_client import owner
 from lab.real.proof import failover
 from lab.tools import ToolsError
 from tests.real.contract import merge, objects, shape_of, stable
@@ -78,7 +78,7 @@ def test_deviations_are_named_only_where_they_are(
 
 
 def test_nodes_have_fixed_addresses_and_cards() -> None:
-    nodes = inventory.parse_nodes("1+2")
+    nodes = stations.parse_nodes("1+2")
     assert [(n.name, n.role, n.address, n.mac) for n in nodes] == [
         ("cp1", "controlplane", "10.0.50.11", "02:00:0a:00:32:0b"),
         ("w1", "worker", "10.0.50.21", "02:00:0a:00:32:15"),
@@ -90,8 +90,8 @@ def test_nodes_have_fixed_addresses_and_cards() -> None:
 
 @pytest.mark.parametrize("text", ["", "0+1", "4", "1+5", "two"])
 def test_other_numbers_of_nodes_are_refused(text: str) -> None:
-    with pytest.raises(inventory.InventoryError, match=r"must be CONTROL_PLANES\+WORKERS, for example 1\+2"):
-        inventory.parse_nodes(text)
+    with pytest.raises(stations.StationError, match=r"must be CONTROL_PLANES\+WORKERS, for example 1\+2"):
+        stations.parse_nodes(text)
 
 
 def stack() -> dict[str, object]:
@@ -102,7 +102,7 @@ def stack() -> dict[str, object]:
 
 @pytest.mark.parametrize("deviates", [True, False])
 def test_kubelet_gets_settings_only_where_the_machine_deviates(deviates: bool) -> None:  # noqa: FBT001
-    document = program.stack_document(stack(), inventory.parse_nodes("3+1"), deviates=deviates)
+    document = program.stack_document(stack(), stations.parse_nodes("3+1"), deviates=deviates)
     cluster = document["config"]["homelab:cluster"]
     assert [node["name"] for node in cluster["nodes"]] == ["cp1", "cp2", "cp3", "w1"]
     assert (program.SMALL_HOST in cluster["talos"]["patches"]["all"]) is deviates
@@ -167,15 +167,15 @@ def test_the_same_files_make_the_same_image_and_old_blobs_go(tmp_path: Path) -> 
 
 def test_an_arp_request_is_answered_only_by_a_reply_for_it() -> None:
     mac, wanted = bytes.fromhex("02000a003265"), socket.inet_aton("10.0.50.200")
-    request = probe.request_frame(mac, socket.inet_aton("10.0.50.101"), wanted)
+    request = lan_watch.request_frame(mac, socket.inet_aton("10.0.50.101"), wanted)
     assert request[:6] == b"\xff" * 6
-    assert probe.answer_of(request, wanted) is None
+    assert lan_watch.answer_of(request, wanted) is None
     there = bytes.fromhex("02000a003215")
-    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, probe.REPLY, there, wanted, mac, bytes(4))
-    reply = mac + there + struct.pack("!H", probe.ETHERNET_ARP) + body
-    assert probe.answer_of(reply, wanted) == "02:00:0a:00:32:15"
-    assert probe.answer_of(reply, socket.inet_aton("10.0.50.201")) is None
-    assert probe.answer_of(reply[:20], wanted) is None
+    body = struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, lan_watch.REPLY, there, wanted, mac, bytes(4))
+    reply = mac + there + struct.pack("!H", lan_watch.ETHERNET_ARP) + body
+    assert lan_watch.answer_of(reply, wanted) == "02:00:0a:00:32:15"
+    assert lan_watch.answer_of(reply, socket.inet_aton("10.0.50.201")) is None
+    assert lan_watch.answer_of(reply[:20], wanted) is None
 
 
 def tries(*entries: tuple[float, str | None]) -> list[failover.Try]:

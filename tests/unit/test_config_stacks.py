@@ -11,7 +11,7 @@ import yaml
 
 import config
 from model.faults import Faults
-from model.reading import sound_parts
+from model.parse import sound_parts
 from model.rules import RULES, asked
 from model.schema import SCHEMA
 from tests.stacks.base import STACKS, cases, document, json_of, text

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.real.cluster import wait_for
-from lab.real.lan import owner
-from lab.real.proof.lan import settled_holder
+from lab.real.admin import wait_for
+from lab.real.lan_client import owner
+from lab.real.proof.lan_claims import settled_holder
 from lab.report import Check, condition
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Try:
 
 
 def parse(text: str) -> list[Try]:
-    """Return the tries that `lab.real.probe` printed, in order."""
+    """Return the tries that `lab.real.lan_watch` printed, in order."""
     tries = []
     for line in text.splitlines():
         entry = json.loads(line)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab.real.cluster import Cluster
-    from lab.real.inventory import Machine
-    from lab.real.lan import Client
+    from lab.real.admin import Admin
+    from lab.real.lan_client import LanClient
     from lab.real.node import Nodes
+    from lab.real.stations import RealMachine
     from model import Cluster as Config
 
 
@@ -26,10 +26,10 @@ class Subject:
         seconds: What was measured, by name; filled by the checks.
     """
 
-    cluster: Cluster
+    cluster: Admin
     nodes: Nodes
-    machines: tuple[Machine, ...]
-    clients: tuple[Client, Client]
+    machines: tuple[RealMachine, ...]
+    clients: tuple[LanClient, LanClient]
     config: Config
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -38,6 +38,6 @@ class Subject:
         """The address that the ingress Service asks for."""
         return str(self.config.ingress.address)
 
-    def machine(self, name: str) -> Machine:
+    def machine(self, name: str) -> RealMachine:
         """Return a node by its name."""
         return next(machine for machine in self.machines if machine.name == name)

@@ -1,0 +1,1 @@
+"""What is asked of Talos, Kubernetes and Cilium, each fact once; standard library only."""

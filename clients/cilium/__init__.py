@@ -1,0 +1,1 @@
+"""What Cilium writes into the Kubernetes API, and what it means."""

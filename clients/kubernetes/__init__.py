@@ -1,0 +1,1 @@
+"""The Kubernetes API and the records that Helm keeps in it."""
