@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help lab lab-preview lab-destroy lab-env lab-down lab-real lab-real-down test check format tools bench
-.PHONY: schema lock verify doctor render
+.PHONY: schema pins lock verify doctor render
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -67,6 +67,9 @@ bench: $(STAMP) ## speed of preview and up, as ratios
 
 schema: $(STAMP) ## write schemas/stack.schema.json from the config model
 	@$(RUN) -m model.schema
+
+pins: $(STAMP) ## write the pinned versions to the files that repeat them (docs/development.md)
+	@$(RUN) -m lab.tools.pin_files
 
 lock: $(STAMP) ## resolve requirements*.in into the locked files with hashes
 	@$(RUN) -m pip install --quiet uv==0.13.9

@@ -1,4 +1,4 @@
-"""Section `versions` of the stack file: defaults, and which releases go together."""
+"""Section `versions` of the stack file: the pinned releases, and which releases go together."""
 
 from pydantic import Field
 
@@ -6,6 +6,11 @@ from model.strict import Model
 from model.types import PlainVersion, PrefixedVersion
 
 Minor = tuple[int, int]
+
+TALOS = "v1.13.0"
+KUBERNETES = "v1.36.3"
+CILIUM = "1.20.2"
+"""The pinned releases: defaults of the stack file, and what the lab builds; `make pins` follows an edit."""
 
 # Talos minor → first and last Kubernetes minor: `compatibility` in Talos's machinery module, 1.13.0.
 # 1.11 is left out: it does not know the network documents (LinkConfig, HostnameConfig) the program writes.
@@ -48,8 +53,6 @@ def written(version: Minor) -> str:
 class Versions(Model):
     """Pinned versions; the support matrix is checked before anything is created."""
 
-    talos: PrefixedVersion = Field(
-        default="v1.13.0", description="Talos release; talosctl's minor must match."
-    )
-    kubernetes: PrefixedVersion = Field(default="v1.36.3", description="Kubernetes release.")
-    cilium: PlainVersion = Field(default="1.20.2", description="Cilium release and version of its chart.")
+    talos: PrefixedVersion = Field(default=TALOS, description="Talos release; talosctl's minor must match.")
+    kubernetes: PrefixedVersion = Field(default=KUBERNETES, description="Kubernetes release.")
+    cilium: PlainVersion = Field(default=CILIUM, description="Cilium release and version of its chart.")

@@ -33,8 +33,9 @@ def digest(spec: Spec, lab: Path = LAB) -> str:
     total = hashlib.sha256()
     for part in (spec.package, spec.tags, spec.directory, repr(spec.variables)):
         total.update(part.encode() + b"\0")
-    for path in _sources(lab / spec.module_dir):
-        total.update(str(path.relative_to(lab)).encode() + b"\0")
+    module = lab / spec.module_dir
+    for path in _sources(module):
+        total.update(str(path.relative_to(module)).encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()[:12]
 

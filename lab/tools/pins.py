@@ -1,6 +1,7 @@
 """The table of tools: what each is, where it comes from, and which versions fit.
 
-`mise.toml` in the repository's root repeats the pins for people who use it; a test keeps both in step.
+Talos, Kubernetes and Cilium are the releases of `model/versions.py`. `make pins` writes all of them to the
+files that repeat them.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ from pathlib import Path
 from typing import Final
 
 from lab.tools.version_ranges import VersionRange, minor
+from model.versions import CILIUM, GATEWAY_API, KUBERNETES, TALOS
+from model.versions import minor as minor_of
 
 LAB: Final = Path(__file__).resolve().parent.parent
 
 GO_MINIMUM: Final = (1, 26, 1)
 GO_WHEEL: Final = "1.26.6"
 
-_KUBERNETES: Final = "v1.36.3"
-_CILIUM: Final = "v1.20.2"
+_CILIUM: Final = f"v{CILIUM}"
+_PULUMI: Final = "v3.259.0"
+_KWOK: Final = "v0.8.0"
+_HELM: Final = "v3.22.0"
+_CONTAINERD: Final = "v2.2.2"
 _FLUX: Final = "github.com/fluxcd"
 _FLUX_VERSION: Final = "v1.9.6"
-_TALOS: Final = "v1.13.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +70,25 @@ class Spec:
         return f"install {self.name} {self.accepts} on PATH"
 
 
+def _near(kubernetes: str) -> VersionRange:
+    """Return the versions of kubectl that Kubernetes supports with this API server: one minor either way."""
+    major, number = minor_of(kubernetes)
+    return VersionRange((major, number - 1, 0), (major, number + 2, 0))
+
+
 def _kubernetes(name: str, accepts: VersionRange, *version_args: str) -> Spec:
     """Return the spec of a program of Kubernetes; Cilium's operator refuses an API server without version."""
     version_package = "k8s.io/component-base/version"
-    major, number, _ = _KUBERNETES.removeprefix("v").split(".")
+    major, number, _ = KUBERNETES.removeprefix("v").split(".")
     return Spec(
         name=name,
         module_dir="go_modules/cluster",
         package=f"k8s.io/kubernetes/cmd/{name}",
-        version=_KUBERNETES,
+        version=KUBERNETES,
         accepts=accepts,
         version_args=version_args or ("--version",),
         variables=(
-            (f"{version_package}.gitVersion", _KUBERNETES),
+            (f"{version_package}.gitVersion", KUBERNETES),
             (f"{version_package}.gitMajor", major),
             (f"{version_package}.gitMinor", number),
             (f"{version_package}.gitTreeState", "clean"),
@@ -121,20 +132,20 @@ SPECS: Final[tuple[Spec, ...]] = (
         name="pulumi",
         module_dir="go_modules/pulumi",
         package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
-        version="v3.259.0",
+        version=_PULUMI,
         accepts=VersionRange((3, 259, 0), (4, 0, 0)),
         version_args=("version",),
-        variables=(("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", "v3.259.0"),),
+        variables=(("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", _PULUMI),),
     ),
     Spec(
         name="talosctl",
         module_dir="go_modules/talos",
         package="github.com/siderolabs/talos/cmd/talosctl",
-        version=_TALOS,
-        accepts=minor(1, 13),
+        version=TALOS,
+        accepts=minor(*minor_of(TALOS)),
         version_args=("version", "--client", "--short"),
     ),
-    _kubernetes("kube-apiserver", minor(1, 36)),
+    _kubernetes("kube-apiserver", minor(*minor_of(KUBERNETES))),
     Spec(
         name="etcd",
         module_dir="go_modules/etcd",
@@ -142,29 +153,29 @@ SPECS: Final[tuple[Spec, ...]] = (
         version="v3.6.9",
         accepts=minor(3, 6),
     ),
-    _kubernetes("kubectl", VersionRange((1, 35, 0), (1, 38, 0)), "version", "--client"),
-    _kubernetes("kube-controller-manager", minor(1, 36)),
-    _kubernetes("kube-scheduler", minor(1, 36)),
+    _kubernetes("kubectl", _near(KUBERNETES), "version", "--client"),
+    _kubernetes("kube-controller-manager", minor(*minor_of(KUBERNETES))),
+    _kubernetes("kube-scheduler", minor(*minor_of(KUBERNETES))),
     Spec(
         name="kwok",
         module_dir="go_modules/cluster",
         package="sigs.k8s.io/kwok/cmd/kwok",
-        version="v0.8.0",
+        version=_KWOK,
         accepts=minor(0, 8),
-        variables=(("sigs.k8s.io/kwok/pkg/consts.Version", "v0.8.0"),),
+        variables=(("sigs.k8s.io/kwok/pkg/consts.Version", _KWOK),),
     ),
     Spec(
         name="helm",
         module_dir="go_modules/cluster",
         package="helm.sh/helm/v3/cmd/helm",
-        version="v3.22.0",
+        version=_HELM,
         accepts=VersionRange((3, 18, 0), (4, 0, 0)),
         version_args=("version", "--short"),
         variables=(
-            ("helm.sh/helm/v3/internal/version.version", "v3.22.0"),
+            ("helm.sh/helm/v3/internal/version.version", _HELM),
             # Without these `helm template` renders for Kubernetes 1.20, which the Cilium chart refuses.
-            ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor", _KUBERNETES.split(".")[0].removeprefix("v")),
-            ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor", _KUBERNETES.split(".")[1]),
+            ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor", KUBERNETES.split(".")[0].removeprefix("v")),
+            ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor", KUBERNETES.split(".")[1]),
         ),
     ),
     Spec(
@@ -179,7 +190,7 @@ SPECS: Final[tuple[Spec, ...]] = (
         module_dir="go_modules/cluster",
         package="github.com/cilium/cilium/operator",
         version=_CILIUM,
-        accepts=minor(1, 20),
+        accepts=minor(*minor_of(CILIUM)),
         variables=(("github.com/cilium/cilium/pkg/version.ciliumVersion", _CILIUM.removeprefix("v")),),
         tags="osusergo,ipam_provider_operator",
     ),
@@ -188,15 +199,17 @@ SPECS: Final[tuple[Spec, ...]] = (
     _own("pulumi-resource-command", "plugins", optional=True),
     _own("pulumi-resource-kubernetes", "plugins", optional=True),
     # Real nodes and the real Cilium agent: only `make lab-real` asks for them.
-    _node("machined", "github.com/siderolabs/talos/internal/app/machined", _TALOS),
-    _node("talos-hack", "github.com/siderolabs/talos", _TALOS, directory="hack"),
-    _node("talos-version", "github.com/siderolabs/talos/pkg/machinery", _TALOS, directory="version"),
-    _node("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "v2.2.2"),
+    _node("machined", "github.com/siderolabs/talos/internal/app/machined", TALOS),
+    _node("talos-hack", "github.com/siderolabs/talos", TALOS, directory="hack"),
+    _node("talos-version", "github.com/siderolabs/talos/pkg/machinery", TALOS, directory="version"),
+    _node("containerd", "github.com/containerd/containerd/v2/cmd/containerd", _CONTAINERD),
     _node(
-        "containerd-shim-runc-v2", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", "v2.2.2"
+        "containerd-shim-runc-v2",
+        "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+        _CONTAINERD,
     ),
     _node("cni-loopback", "github.com/containernetworking/plugins/plugins/main/loopback", "v1.9.1"),
-    replace(_kubernetes("kubelet", minor(1, 36)), accepts=None, optional=True),
+    replace(_kubernetes("kubelet", minor(*minor_of(KUBERNETES))), accepts=None, optional=True),
     _cilium("cilium-agent", "daemon"),
     _cilium("cilium-dbg", "cilium-dbg"),
     _cilium("cilium-cni", "plugins/cilium-cni"),
@@ -223,7 +236,7 @@ SPECS: Final[tuple[Spec, ...]] = (
         name="gateway-kinds",
         module_dir="go_modules/cluster",
         package="sigs.k8s.io/gateway-api",
-        version="v1.6.1",
+        version=GATEWAY_API[minor_of(CILIUM)],
         directory="config/crd/standard",
         optional=True,
     ),

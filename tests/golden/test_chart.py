@@ -13,6 +13,7 @@ import yaml
 from components.cilium.values import helm_values
 from lab.tools import ensure
 from model.charts import chart_keys
+from model.versions import CILIUM
 from tests.golden.documents import VALUES, load
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from model import Cluster
 
-PINNED = "1.20.2"
+PINNED = CILIUM
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # several times as fast, where libyaml is there
 
 

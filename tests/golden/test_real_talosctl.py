@@ -14,7 +14,7 @@ import yaml
 
 from components.talos.step_inputs import machine_config_environment
 from lab.tools import ensure
-from model.versions import minor
+from model.versions import TALOS, minor
 from tests.golden.documents import MACHINE_CONFIG, ends, load
 from tests.stacks.base import STACKS
 
@@ -50,7 +50,7 @@ class TalosctlRun:
 def talos() -> TalosctlRun:
     """The tool, found or built, and new secrets."""
     tools = ensure(["talosctl"])["talosctl"].parent
-    made = run_step(tools, "secrets", {"TALOS_VERSION": "v1.13.0"}, {})
+    made = run_step(tools, "secrets", {"TALOS_VERSION": TALOS}, {})
     assert made.returncode == 0, made.stderr
     return TalosctlRun(tools, made.stdout)
 

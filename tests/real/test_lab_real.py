@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.real.make_targets import PROVE, UP
+from model.versions import CILIUM
 
 if TYPE_CHECKING:
     from tests.real.conftest import Life
@@ -16,7 +17,7 @@ CLAIMS = {
         "`talosctl health` passes",
         "all 3 Nodes are Ready",
         "no kube-proxy anywhere",
-        "Cilium is the chart's release 1.20.2",
+        f"Cilium is the chart's release {CILIUM}",
         "KubeProxyReplacement True",
         "pods have addresses of 10.244.0.0/16",
         "reaches ClusterIP",

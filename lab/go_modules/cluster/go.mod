@@ -1,5 +1,5 @@
 // Pins one module graph for everything that speaks to the cluster, so that client-go and its like are compiled once.
-module lab/toolchain/cluster
+module lab/go_modules/cluster
 
 go 1.26.1
 

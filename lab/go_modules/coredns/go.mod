@@ -1,5 +1,5 @@
 // Pins CoreDNS for the real lab, with the versions that talosctl is built with where both need a module.
-module lab/toolchain/coredns
+module lab/go_modules/coredns
 
 go 1.26.1
 

@@ -1,6 +1,6 @@
 // Pins the complete module graph of etcd for the lab, apart from the cluster's: Cilium asks for newer client modules,
 // and etcd reports the version of those.
-module lab/toolchain/etcd
+module lab/go_modules/etcd
 
 go 1.26.1
 

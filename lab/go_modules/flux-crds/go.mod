@@ -1,5 +1,5 @@
 // Pins the module that holds the resource kinds of Flux's sources; only files are copied out of it.
-module lab/toolchain/flux-crds
+module lab/go_modules/flux-crds
 
 go 1.26.1
 

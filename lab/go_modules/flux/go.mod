@@ -1,5 +1,5 @@
 // Pins the complete module graph of the Flux controller that the handover test runs; see README.md.
-module lab/toolchain/flux
+module lab/go_modules/flux
 
 go 1.26.1
 

@@ -1,5 +1,5 @@
 // Pins the complete module graph of the Pulumi CLI for the lab.
-module lab/toolchain/pulumi
+module lab/go_modules/pulumi
 
 go 1.26.1
 

@@ -1,5 +1,5 @@
 // Pins the complete module graph of talosctl, and of what a real Talos node of `make lab-real` runs, for the lab.
-module lab/toolchain/talos
+module lab/go_modules/talos
 
 go 1.26.1
 

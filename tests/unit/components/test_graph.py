@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model import versions
 from tests.recording import Secret, Unknown
 from tests.unit.components.graph_names import (
     CILIUM,
@@ -61,7 +62,7 @@ def test_outputs_of_every_component_are_registered(graph: Graph) -> None:
             "kubeconfig": Secret("stdout of homelab-kubeconfig"),
             "talosconfig": Secret("stdout of homelab-talosconfig"),
         },
-        "cilium": {"version": "1.20.2"},
+        "cilium": {"version": versions.CILIUM},
         "load-balancer": {"cidr": "10.0.50.200/29"},
         "ingress": {"address": "10.0.50.200"},
         "network-policies": {"defaultDeny": []},
@@ -85,7 +86,11 @@ def test_stack_outputs_are_complete_and_only_credentials_are_secret(graph: Graph
         "nodes": nodes,
         "pool": "10.0.50.200/29",
         "requestedAddresses": {"ingress-nginx/ingress-nginx-controller": "10.0.50.200"},
-        "versions": {"talos": "v1.13.0", "kubernetes": "v1.36.3", "cilium": "1.20.2"},
+        "versions": {
+            "talos": versions.TALOS,
+            "kubernetes": versions.KUBERNETES,
+            "cilium": versions.CILIUM,
+        },
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from model.versions import TALOS
 from tests.unit.components.graph_names import GUARD, NODES, commands
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ CONTROL_PLANES = "cp1=127.0.10.11 cp2=127.0.10.12 cp3=127.0.10.13"
 @pytest.mark.parametrize(
     ("name", "environment"),
     [
-        ("homelab-secrets", {"TALOS_VERSION": "v1.13.0"}),
+        ("homelab-secrets", {"TALOS_VERSION": TALOS}),
         (
             "homelab-talosconfig",
             {
                 "CLUSTER_NAME": "homelab",
                 "ENDPOINT": "https://127.0.10.10:6443",
-                "TALOS_VERSION": "v1.13.0",
+                "TALOS_VERSION": TALOS,
                 "CONTROL_PLANES": CONTROL_PLANES,
                 "CREDENTIALS_SERIAL": "1",
             },

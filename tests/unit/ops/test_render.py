@@ -9,6 +9,7 @@ import yaml
 
 from components.cilium.values import helm_values
 from components.load_balancer.manifests import manifests
+from model.versions import CILIUM
 from ops import render
 from ops.sources import CannotCheckError
 from ops.table import Verdict
@@ -96,7 +97,7 @@ def test_the_release_has_the_programs_own_values(make_cluster: Callable[..., Clu
     assert found["spec"]["values"] == helm_values(cluster)
     assert found["spec"]["chart"]["spec"] == {
         "chart": "cilium",
-        "version": "1.20.2",
+        "version": CILIUM,
         "sourceRef": {"kind": "HelmRepository", "name": "cilium"},
     }
 
@@ -105,7 +106,7 @@ def test_a_chart_of_a_registry(make_cluster: Callable[..., Cluster]) -> None:
     source, found = release(make_cluster(REGISTRY))
     assert source["kind"] == "OCIRepository"
     assert source["spec"]["url"] == "oci://quay.io/cilium/charts/cilium"
-    assert source["spec"]["ref"] == {"tag": "1.20.2"}
+    assert source["spec"]["ref"] == {"tag": CILIUM}
     assert found["spec"]["chartRef"] == {"kind": "OCIRepository", "name": "cilium"}
     assert "chart" not in found["spec"]
 

@@ -15,6 +15,7 @@ from components.talos.machine_config import (
     to_yaml,
     user_patches,
 )
+from model.versions import TALOS
 from tests.golden.documents import GOLDEN
 from tests.golden.documents import documents as golden_documents
 
@@ -77,8 +78,8 @@ def test_the_word_off_stays_text(make_cluster: Callable[[dict[str, Any]], Cluste
 @pytest.mark.parametrize(
     ("schematic", "image"),
     [
-        (None, f"factory.talos.dev/metal-installer/{VANILLA_SCHEMATIC}:v1.13.0"),
-        ("ab" * 32, f"factory.talos.dev/metal-installer/{'ab' * 32}:v1.13.0"),
+        (None, f"factory.talos.dev/metal-installer/{VANILLA_SCHEMATIC}:{TALOS}"),
+        ("ab" * 32, f"factory.talos.dev/metal-installer/{'ab' * 32}:{TALOS}"),
     ],
 )
 def test_the_installer_comes_from_the_image_factory(

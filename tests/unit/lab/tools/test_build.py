@@ -12,6 +12,7 @@ from lab.tools import ToolsError, cache
 from lab.tools.pins import BY_NAME, LAB, select
 from lab.tools.progress import Progress
 from lab.tools.provisioning import lanes, users_path
+from model.versions import TALOS
 from tests.unit.lab.tools.tools_place import BROKEN, REFUSE, ToolsPlace
 
 
@@ -24,7 +25,7 @@ def test_a_fitting_program_on_path_is_used(place: ToolsPlace) -> None:
     on_path = place.put("talosctl", "#!/bin/sh\necho Talos v1.13.4\n")
 
     assert place.ensure("talosctl") == {"talosctl": on_path}
-    assert place.lines == [f"tools: {'talosctl v1.13.0':<34} on PATH: {on_path} (1.13.4)"]
+    assert place.lines == [f"tools: {f'talosctl {TALOS}':<34} on PATH: {on_path} (1.13.4)"]
     assert place.asked() == []
 
 
@@ -53,7 +54,7 @@ def test_links_that_the_lab_itself_put_on_path_are_not_taken_for_the_users(
     assert users_path(os.environ["PATH"]) == str(place.bin)
     place.lines.clear()
     assert place.ensure("talosctl") == {"talosctl": built}
-    assert place.lines == [f"tools: {'talosctl v1.13.0':<34} cached"]
+    assert place.lines == [f"tools: {f'talosctl {TALOS}':<34} cached"]
 
 
 def test_sources_that_change_during_the_build_are_not_cached_under_their_old_name(place: ToolsPlace) -> None:
@@ -72,15 +73,15 @@ def test_what_is_missing_is_built_once(place: ToolsPlace) -> None:
     place.lines.clear()
 
     assert place.ensure("talosctl")["talosctl"] == built
-    assert place.lines == [f"tools: {'talosctl v1.13.0':<34} cached"]
+    assert place.lines == [f"tools: {f'talosctl {TALOS}':<34} cached"]
     assert len(place.asked()) == 1
 
 
 def test_a_build_has_a_start_and_an_end_line(place: ToolsPlace) -> None:
     place.ensure("talosctl")
 
-    assert place.lines[0] == f"tools: {'talosctl v1.13.0':<34} building from its Go module"
-    assert place.lines[1].startswith(f"tools: {'talosctl v1.13.0':<34} built (")
+    assert place.lines[0] == f"tools: {f'talosctl {TALOS}':<34} building from its Go module"
+    assert place.lines[1].startswith(f"tools: {f'talosctl {TALOS}':<34} built (")
     assert place.lines[1].endswith(" after 0 s")
     assert place.lines[2] == "tools: 1 of 1 built after 0 s"
 
@@ -101,7 +102,7 @@ def test_a_refused_download_names_tool_module_and_repair(place: ToolsPlace) -> N
     with pytest.raises(ToolsError) as caught:
         place.ensure("talosctl")
     assert str(caught.value) == (
-        "talosctl v1.13.0: the download of example.org/lib@v1.2.3 was refused; "
+        f"talosctl {TALOS}: the download of example.org/lib@v1.2.3 was refused; "
         "install talosctl 1.13.x on PATH"
     )
     assert place.leftovers() == []
@@ -176,7 +177,7 @@ def test_a_long_build_says_every_half_minute_that_it_lives() -> None:
     seconds[0] = 100.0
     progress.beat()
 
-    title = f"tools: {'talosctl v1.13.0':<34}"
+    title = f"tools: {f'talosctl {TALOS}':<34}"
     assert lines == [
         f"{title} building",
         f"{title} still building, 30 s, 7 packages compiled",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 
 import pytest
 
@@ -22,18 +21,6 @@ PRINTED = {
     "kwok": ("kwok version v0.8.0 go1.26.8 (linux/amd64)\n", (0, 8, 0)),
     "helm": ("v3.22.0+g1234567\n", (3, 22, 0)),
     "cilium-operator-generic": ("cilium-operator-generic 1.20.2 go version go1.26.8 linux/amd64", (1, 20, 2)),
-}
-
-# Name in mise.toml of each tool that mise can install.
-MISE = {
-    "pulumi": "pulumi",
-    "talosctl": "aqua:siderolabs/talos",
-    "etcd": "aqua:etcd-io/etcd",
-    "helm": "aqua:helm/helm",
-    "kubectl": "aqua:kubernetes/kubernetes/kubectl",
-    "kube-apiserver": "aqua:kubernetes/kubernetes/kube-apiserver",
-    "kube-controller-manager": "aqua:kubernetes/kubernetes/kube-controller-manager",
-    "kube-scheduler": "aqua:kubernetes/kubernetes/kube-scheduler",
 }
 
 
@@ -84,24 +71,6 @@ def test_ranges_read_well_in_messages() -> None:
     assert BY_NAME["talosctl"].by_hand == "install talosctl 1.13.x on PATH"
 
 
-def test_mise_pins_the_same_versions() -> None:
-    pins = tomllib.loads((ROOT / "mise.toml").read_text(encoding="utf-8"))["tools"]
-
-    assert {name: f"v{pins.pop(entry)}" for name, entry in MISE.items()} == {
-        name: BY_NAME[name].version for name in MISE
-    }
-    assert pins == {"python": "3.11", "go": "{}.{}".format(*GO_MINIMUM[:2])}
-
-
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.version], ids=lambda spec: spec.name)
-def test_the_wrapper_module_pins_the_version_of_the_table(spec: Spec) -> None:
-    text = (LAB / spec.module_dir / "go.mod").read_text(encoding="utf-8")
-    required = dict(re.findall(r"^(?:require )?\s*(\S+) (v\S+)(?: // indirect)?$", text, flags=re.MULTILINE))
-    modules = [module for module in required if f"{spec.package}/".startswith(f"{module}/")]
-
-    assert required[max(modules, key=len)] == spec.version
-
-
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 def test_the_oldest_accepted_go_can_build_every_module(spec: Spec) -> None:
     text = (LAB / spec.module_dir / "go.mod").read_text(encoding="utf-8")
@@ -109,13 +78,6 @@ def test_the_oldest_accepted_go_can_build_every_module(spec: Spec) -> None:
 
     assert asked is not None
     assert (parse(asked[1]) or GO_MINIMUM) <= GO_MINIMUM
-
-
-def test_staging_modules_of_kubernetes_are_of_the_same_release() -> None:
-    text = (LAB / "go_modules/cluster/go.mod").read_text(encoding="utf-8")
-    release = BY_NAME["kube-apiserver"].version.replace("v1.", "v0.")
-
-    assert set(re.findall(r"^\tk8s\.io/\S+ => k8s\.io/\S+ (v\S+)$", text, flags=re.MULTILINE)) == {release}
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
