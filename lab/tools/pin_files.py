@@ -103,7 +103,7 @@ def module_of(package: str, file: str) -> str:
     Raises:
         ValueError: no required module holds it.
     """
-    required = re.findall(
+    required: list[str] = re.findall(
         r"^(?:require )?\t?(\S+) v\S+", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
     )
     return max((module for module in required if f"{package}/".startswith(f"{module}/")), key=len)
