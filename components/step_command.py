@@ -19,6 +19,8 @@ from pulumi_command import local
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from steps.environment import StepInputs
+
 INTERPRETER = ("python3", "-IS", "steps")
 """Fixed program; the provider appends the step's name and runs it in the project directory, no shell.
 
@@ -35,22 +37,35 @@ class Step:
     """A step, what it gets and how long it may take.
 
     Attributes:
-        name: Name of the step in `steps/`; without one, nothing runs before the resource is deleted.
+        inputs: What the step reads; names the step. A change is shown in the preview and runs the step again.
         timeout: Seconds after which the step gives up with an explanation.
-        environment: Plain data; a change is shown in the preview and runs the step again.
-        secrets: Secret data, by name.
+        again: Plain data that the step does not read: a change of it runs the step again.
+        secrets: Secret data, by name: exactly those that the step reads.
         secret_output: Whether stdout is secret; then nothing is logged.
+        create: Whether the step runs when the resource is created; else only when it is deleted.
         delete: Name of the step that runs when the resource is deleted; only for steps that are meant to.
         update: Name of the step that runs instead when an input changes; it gets the result of the last run.
     """
 
-    name: str | None = None
+    inputs: StepInputs
     timeout: float
-    environment: Mapping[str, pulumi.Input[str]]
+    again: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, repr=False)
     secret_output: bool = False
+    create: bool = True
     delete: str | None = None
     update: str | None = None
+
+    def __post_init__(self) -> None:
+        wanted = self.inputs.SECRETS
+        if self.secrets.keys() != wanted:
+            raise TypeError(
+                f"step {self.inputs.STEP} reads the secrets {sorted(wanted)}, not {sorted(self.secrets)}"
+            )
+
+    def environment(self, seconds: int) -> dict[str, pulumi.Input[str]]:
+        """Return the environment of the Command; `seconds` is the time that the step has."""
+        return {**self.inputs.environment(), **self.again, "STEP_TIMEOUT": str(seconds)}
 
 
 def run_step(name: str, step: Step, opts: pulumi.ResourceOptions) -> local.Command:
@@ -64,10 +79,10 @@ def run_step(name: str, step: Step, opts: pulumi.ResourceOptions) -> local.Comma
     return local.Command(
         name,
         interpreter=list(INTERPRETER),
-        create=step.name,
+        create=step.inputs.STEP if step.create else None,
         delete=step.delete,
         update=step.update,
-        environment={**step.environment, "STEP_TIMEOUT": str(seconds)},
+        environment=step.environment(seconds),
         stdin=_stdin(step.secrets),
         logging=local.Logging.NONE if step.secret_output else local.Logging.STDERR,
         add_previous_output_in_env=step.update is not None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from clients.cilium.kinds import block_ends
 from clients.cilium.lb_ipam import all_pools, applied_by_pulumi, held_addresses
 from clients.errors import OperationError
+from steps.inputs import AddressesKeptInputs
 from steps.kubernetes_gates import gate
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ class Move:
 
 def addresses_kept(job: Job) -> str:
     """Compare the wanted pools with what Services hold now; refuse to take an address away unasked."""
-    wanted = parse_spans(job.text("POOLS"))
-    requests = dict(word.split("=", 1) for word in job.words("REQUESTS"))
-    acknowledged = job.environment.get("ACKNOWLEDGE", "")
+    inputs = job.inputs(AddressesKeptInputs)
+    wanted = parse_spans(inputs.pools)
+    requests = dict(word.split("=", 1) for word in inputs.requests)
+    acknowledged = inputs.acknowledge
 
     def lacks(kube: Kube) -> str:
         moves = find_moves(kube.items("/api/v1/services"), all_pools(kube), wanted, requests)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from clients.errors import OperationError
 from clients.talos import talosctl
 from clients.talos.answers import Kind, classify, words
 from clients.talos.handshake import Sight, State
 from clients.talos.talosconfig import parse_talosconfig
-from steps.job import Job, Peer
+from steps.environment import Peer
+from steps.inputs import ApplyInputs
 from steps.reconfigure import change, working
 from steps.waiting import Done, Pending
+
+if TYPE_CHECKING:
+    from steps.job import Job
 
 _FIRST_QUESTION, _LAST_QUESTION = 1.0, 10.0  # seconds between questions to a node that installs itself
 _LOOK = 1.0  # seconds between looks at it
@@ -99,17 +104,17 @@ class ApplyTarget:
 
 def apply(job: Job) -> str:
     """Apply the machine config and wait until the node works with it."""
-    peer = Peer(job.text("NODE"), job.text("ADDRESS"))
-    maintenance = job.environment.get("MAINTENANCE_ADDRESS", "") or peer.address
+    inputs = job.inputs(ApplyInputs)
+    peer = Peer(inputs.node, inputs.address)
     cluster = parse_talosconfig(job.secret("talosconfig"))
-    node = ApplyTarget(peer, maintenance, cluster.ca, peer.address not in cluster.nodes)
+    node = ApplyTarget(peer, inputs.maintenance_address, cluster.ca, peer.address not in cluster.nodes)
     reached = job.wait(
-        f"{peer.name} to answer", node.check, lambda: _reach(job, node), job.seconds("REACHABLE_TIMEOUT")
+        f"{peer.name} to answer", node.check, lambda: _reach(job, node), inputs.reachable_timeout
     )
     if reached is ApplyMove.INSTALL:
         _come_up(job, node)
     else:
-        change(job, peer, cluster)
+        change(job, peer, cluster, inputs.apply_mode)
     return f"{peer.name} configured"
 
 

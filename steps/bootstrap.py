@@ -9,12 +9,14 @@ from clients.errors import OperationError
 from clients.talos import talosctl
 from clients.talos.answers import Kind, classify, words
 from steps.etcd import EtcdFinding, Evidence, examine, sentence
+from steps.inputs import BootstrapInputs
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from steps.job import Job, Peer
+    from steps.environment import Peer
+    from steps.job import Job
 
 RESULT = "etcd is bootstrapped"
 CHECK = (
@@ -41,8 +43,9 @@ def decide(findings: Iterable[EtcdFinding]) -> BootstrapDecision:
 
 def bootstrap(job: Job) -> str:
     """Bootstrap etcd unless it was done before; the answer is the same in both cases."""
-    peers = job.control_planes()
-    chosen = _chosen(job, peers)
+    inputs = job.inputs(BootstrapInputs)
+    peers = inputs.control_planes
+    chosen = _chosen(inputs)
 
     def probe() -> Done[str] | Pending:
         findings = [examine(job, job.access(peer)) for peer in peers]
@@ -57,15 +60,13 @@ def bootstrap(job: Job) -> str:
     return job.wait(f"{chosen.name} to bootstrap etcd", CHECK, probe)
 
 
-def _chosen(job: Job, peers: tuple[Peer, ...]) -> Peer:
+def _chosen(inputs: BootstrapInputs) -> Peer:
     """Return the control plane that BOOTSTRAP_NODE names."""
-    name = job.text("BOOTSTRAP_NODE")
-    for peer in peers:
-        if peer.name == name:
+    for peer in inputs.control_planes:
+        if peer.name == inputs.bootstrap_node:
             return peer
-    raise OperationError(
-        f"BOOTSTRAP_NODE {name!r} is none of the control planes: {', '.join(p.name for p in peers)}"
-    )
+    names = ", ".join(peer.name for peer in inputs.control_planes)
+    raise OperationError(f"BOOTSTRAP_NODE {inputs.bootstrap_node!r} is none of the control planes: {names}")
 
 
 def _act(job: Job, chosen: Peer) -> Done[str] | Pending:

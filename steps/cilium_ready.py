@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clients.cilium.rollout import daemonset_lacks, deployment_lacks, pod_troubles
+from steps.inputs import CiliumReadyInputs
 from steps.kubernetes_gates import gate
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def cilium_ready(job: Job) -> str:
     """Wait until DaemonSet cilium runs on every node and Deployment cilium-operator is available."""
-    namespace = job.text("NAMESPACE")
+    namespace = job.inputs(CiliumReadyInputs).namespace
     apps, core = f"/apis/apps/v1/namespaces/{namespace}", f"/api/v1/namespaces/{namespace}"
 
     def lacks(kube: Kube) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clients.talos import talosctl
 from clients.talos.answers import etcd_member_ids, json_stream, words
+from steps.inputs import EtcdInputs
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def disagreement(
 
 def etcd(job: Job) -> str:
     """Wait until every control plane is a healthy member and all of them list the same members."""
-    peers = job.control_planes()
+    peers = job.inputs(EtcdInputs).control_planes
 
     def probe() -> Done[str] | Pending:
         findings = [examine(job, job.access(peer)) for peer in peers]

@@ -9,6 +9,7 @@ from clients.errors import OperationError
 from clients.talos import talosctl
 from clients.talos.answers import client_minor, words
 from clients.talos.talosconfig import with_addresses
+from steps.inputs import MachineConfigInputs, SecretsInputs, TalosconfigInputs
 
 if TYPE_CHECKING:
     from clients.talos.talosctl import Invocation, Role
@@ -19,33 +20,36 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+.*)?")
 
 def secrets_bundle(job: Job) -> str:
     """Return a new cluster's secrets bundle."""
-    check_client(job)
-    return generated(job, talosctl.gen_secrets(job.text("TALOS_VERSION")))
+    version = job.inputs(SecretsInputs).talos_version
+    check_client(job, version)
+    return generated(job, talosctl.gen_secrets(version))
 
 
 def talosconfig(job: Job) -> str:
     """Return a talosconfig with a new admin certificate and the control planes' addresses."""
-    addresses = [peer.address for peer in job.control_planes()]
-    cluster, endpoint, version = job.text("CLUSTER_NAME"), job.text("ENDPOINT"), job.text("TALOS_VERSION")
-    check_client(job)
-    text = generated(job, talosctl.gen_talosconfig(cluster, endpoint, version, job.secret("secrets")))
-    return with_addresses(text, addresses)
+    inputs = job.inputs(TalosconfigInputs)
+    check_client(job, inputs.talos_version)
+    call = talosctl.gen_talosconfig(
+        inputs.cluster_name, inputs.endpoint, inputs.talos_version, job.secret("secrets")
+    )
+    return with_addresses(generated(job, call), [peer.address for peer in inputs.control_planes])
 
 
 def machine_config(job: Job) -> str:
     """Return a node's machine config after Talos' own parser accepted it."""
+    inputs = job.inputs(MachineConfigInputs)
     wanted = talosctl.MachineConfig(
-        cluster=job.text("CLUSTER_NAME"),
-        endpoint=job.text("ENDPOINT"),
-        role=_role(job.text("ROLE")),
-        talos_version=job.text("TALOS_VERSION"),
-        kubernetes_version=job.text("KUBERNETES_VERSION"),
-        install_image=job.text("INSTALL_IMAGE"),
-        patches=patches(job),
+        cluster=inputs.cluster_name,
+        endpoint=inputs.endpoint,
+        role=_role(inputs.role),
+        talos_version=inputs.talos_version,
+        kubernetes_version=inputs.kubernetes_version,
+        install_image=inputs.install_image,
+        patches=(inputs.patch, *inputs.user_patches),
         secrets=job.secret("secrets"),
     )
-    check_client(job)
-    node = job.text("NODE")
+    check_client(job, inputs.talos_version)
+    node = inputs.node
     check = f"the patches of {node} and of its role in the stack's configuration"
     config = generated(job, talosctl.gen_machine_config(wanted), check)
     verdict = job.call(talosctl.validate(config))
@@ -64,13 +68,12 @@ def generated(job: Job, invocation: Invocation, check: str = "") -> str:
     return result.stdout
 
 
-def check_client(job: Job) -> None:
+def check_client(job: Job, wanted: str) -> None:
     """Refuse a talosctl whose minor version is not the cluster's.
 
     Raises:
-        StepError: another minor version, or an answer without a version.
+        OperationError: another minor version, or an answer without a version.
     """
-    wanted = job.text("TALOS_VERSION")
     match = _VERSION.fullmatch(wanted)
     if match is None:
         raise OperationError(f"TALOS_VERSION must look like v1.13.0, not {wanted!r}")
@@ -83,17 +86,6 @@ def check_client(job: Job) -> None:
             f"talosctl on PATH is of Talos {found[0]}.{found[1]}, but the cluster runs {wanted}",
             f"install talosctl {wanted}: another minor version generates another configuration",
         )
-
-
-def patches(job: Job) -> tuple[str, ...]:
-    """Return the program's patch, then the user's PATCH_1, PATCH_2, … without a gap."""
-    numbered = {name for name in job.environment if re.fullmatch(r"PATCH_\d+", name)}
-    names = [f"PATCH_{number}" for number in range(1, len(numbered) + 1)]
-    if numbered != set(names):
-        raise OperationError(
-            f"patches must be numbered PATCH_1, PATCH_2, … without a gap, not {sorted(numbered)}"
-        )
-    return (job.text("PATCH"), *(job.text(name) for name in names))
 
 
 def _role(value: str) -> Role:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from clients.errors import OperationError
 from clients.talos import talosctl
 from clients.talos.answers import Kind, classify, words
+from steps.inputs import KubeconfigInputs
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def kubeconfig(job: Job) -> str:
     """Return an admin kubeconfig from the first control plane that gives one."""
-    peers = job.control_planes()
+    peers = job.inputs(KubeconfigInputs).control_planes
 
     def probe() -> Done[str] | Pending:
         answers, kinds = [], set()

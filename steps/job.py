@@ -15,16 +15,9 @@ if TYPE_CHECKING:
     from clients.talos.handshake import Sight
     from clients.talos.process import Listener, Result, TalosctlRunner
     from clients.talos.talosctl import Invocation
+    from steps.environment import Inputs, Peer
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Peer:
-    """A node by name and address, as in CONTROL_PLANES and WORKERS."""
-
-    name: str
-    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +41,35 @@ class Job:
     runner: TalosctlRunner
     look: Callable[[str, str], Sight]
 
-    def text(self, name: str) -> str:
-        """Return a value of the environment that must be set and not empty."""
-        value = self.environment.get(name, "")
-        if not value:
-            raise OperationError(f"{name} is not set in the environment of this step")
-        return value
+    def inputs(self, kind: type[Inputs]) -> Inputs:
+        """Return what the step gets.
+
+        Raises:
+            OperationError: a variable of the environment is missing, or is not what its field wants.
+        """
+        return kind.read(self.environment)
+
+    def previous(self) -> str:
+        """Return the result of the last run, which the engine hands to an update.
+
+        Raises:
+            OperationError: there is none.
+        """
+        text = self.environment.get("PULUMI_COMMAND_STDOUT", "")
+        if not text:
+            raise OperationError("PULUMI_COMMAND_STDOUT is not set in the environment of this step")
+        return text
 
     def secret(self, name: str) -> str:
-        """Return a value of the JSON object on stdin."""
+        """Return a value of the JSON object on stdin.
+
+        Raises:
+            OperationError: there is none.
+        """
         value = self.secrets.get(name, "")
         if not value:
             raise OperationError(f"the JSON object on stdin has no {name!r}")
         return value
-
-    def seconds(self, name: str) -> float:
-        """Return a duration in seconds, at most what is left of the step's time."""
-        return min(parse_seconds(name, self.text(name)), self.remaining())
-
-    def words(self, name: str) -> tuple[str, ...]:
-        """Return the words of a value, which may be missing."""
-        return tuple(self.environment.get(name, "").split())
-
-    def peers(self, name: str) -> tuple[Peer, ...]:
-        """Return the nodes of a list `name=address name=address`, which may be empty."""
-        return tuple(_peer(name, word) for word in self.words(name))
-
-    def control_planes(self) -> tuple[Peer, ...]:
-        """Return CONTROL_PLANES, of which there is at least one."""
-        self.text("CONTROL_PLANES")
-        return self.peers("CONTROL_PLANES")
 
     def access(self, peer: Peer) -> Access:
         """Return how to reach the node with our credentials."""
@@ -107,20 +99,3 @@ class Job:
         """Wait until the probe is done, at most `limit` seconds and never beyond the step's time."""
         seconds = self.remaining() if limit is None else min(limit, self.remaining())
         return wait(Goal(what, seconds, check, longest), probe, self.clock, self.say)
-
-
-def parse_seconds(name: str, value: str) -> float:
-    """Return a whole number of seconds above zero."""
-    if not (value.isascii() and value.isdecimal()) or int(value) == 0:
-        raise OperationError(f"{name} must be a whole number of seconds above zero, not {value!r}")
-    return float(value)
-
-
-def _peer(name: str, word: str) -> Peer:
-    """Return one entry of a node list."""
-    node, separator, address = word.partition("=")
-    if not (node and separator and address):
-        raise OperationError(
-            f"{name} must be a list like 'cp1=10.0.50.11 cp2=10.0.50.12'; {word!r} is no such entry"
-        )
-    return Peer(node, address)

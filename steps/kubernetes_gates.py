@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clients.errors import OperationError
 from clients.kubernetes.api import Unanswered, condition, explain, is_true, open_kube, server_address
+from steps.inputs import ApiReadyInputs, CrdsInputs, NodesReadyInputs
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: 
 
 def api_ready(job: Job) -> str:
     """Wait until the API server says that it is ready, at the endpoint that the kubeconfig names."""
-    endpoint = job.text("ENDPOINT")
+    endpoint = job.inputs(ApiReadyInputs).endpoint
     kube = open_kube(job.secret("kubeconfig"))
     if (kube.host, kube.port) != server_address(endpoint):
         raise OperationError(f"the kubeconfig is for https://{kube.host}:{kube.port}, not for {endpoint}")
@@ -59,7 +60,8 @@ def crds_established(job: Job) -> str:
     An API server that has established a kind offers it up to some seconds later; a client that asks in
     between does not know the kind.
     """
-    names = job.text("CRDS").split()
+    inputs = job.inputs(CrdsInputs)
+    names = inputs.crds
 
     def lacks(kube: Kube) -> str:
         missing = []
@@ -73,7 +75,7 @@ def crds_established(job: Job) -> str:
                 missing.append(f"{name} is established, but not served yet")
         return "; ".join(missing)
 
-    check = job.environment.get("CHECK", "") or (
+    check = inputs.check or (
         "`kubectl -n kube-system logs deployment/cilium-operator`: the operator registers them, not the chart"
     )
     return gate(job, "the CRDs", check, lacks, f"established: {' '.join(names)}")
@@ -91,7 +93,7 @@ def _is_served(kube: Kube, crd: Object) -> bool:
 
 def nodes_ready(job: Job) -> str:
     """Wait until every named Node is Ready; refuse a cluster in which kube-proxy runs beside Cilium."""
-    names = job.text("NODES").split()
+    names = job.inputs(NodesReadyInputs).nodes
 
     def lacks(kube: Kube) -> str:
         if kube.find("/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy") is not None:

@@ -16,6 +16,7 @@ from clients.cilium.lb_ipam import (
 )
 from clients.errors import OperationError
 from clients.kubernetes.api import is_true
+from steps.inputs import AddressAssignedInputs, LeaseHeldInputs, PoolValidInputs
 from steps.kubernetes_gates import gate
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from clients.kubernetes.api import Kube, Object
     from steps.job import Job
 
+_LEASES_IN = "kube-system"  # where agents keep the leases of announcements
+
 
 def pool_valid(job: Job) -> str:
     """Wait until Cilium has counted every pool's addresses and found no conflict."""
-    names = job.text("POOLS").split()
+    names = job.inputs(PoolValidInputs).pools
 
     def lacks(kube: Kube) -> str:
         found = {name: find_pool(kube, name) for name in names}
@@ -45,7 +48,8 @@ def pool_valid(job: Job) -> str:
 
 def address_assigned(job: Job) -> str:
     """Wait until the Service holds the address it asked for."""
-    service, address = job.text("SERVICE"), job.text("ADDRESS")
+    inputs = job.inputs(AddressAssignedInputs)
+    service, address = inputs.service, inputs.address
     path = _service_path(service)
 
     def lacks(kube: Kube) -> str:
@@ -82,11 +86,10 @@ def _held_by(services: Iterable[Object], address: str) -> str:
 
 def lease_held(job: Job) -> str:
     """Wait until a node holds the lease of the Service, that is, until one answers ARP for its address."""
-    service = job.text("SERVICE")
+    service = job.inputs(LeaseHeldInputs).service
     _service_path(service)
-    namespace = job.environment.get("NAMESPACE", "") or "kube-system"
     name = kinds.lease_name(*service.split("/", 1))
-    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{_LEASES_IN}/leases/{name}"
 
     def lacks(kube: Kube) -> str:
         answer = kube.ask(path)

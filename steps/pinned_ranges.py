@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clients.errors import OperationError
+from steps.inputs import KeptRangesInputs, RangesInputs
 
 if TYPE_CHECKING:
     from steps.job import Job
@@ -20,16 +21,17 @@ _PINNED = {
 
 def pinned(job: Job) -> str:
     """Write down the ranges with which the cluster is made."""
-    return " ".join(f"{name}={job.text(name)}" for name in _PINNED)
+    return " ".join(f"{name}={value}" for name, value in job.inputs(RangesInputs).environment().items())
 
 
 def kept(job: Job) -> str:
     """Refuse other ranges than those that were written down."""
-    before = dict(word.partition("=")[::2] for word in job.text("PULUMI_COMMAND_STDOUT").split())
+    before = dict(word.partition("=")[::2] for word in job.previous().split())
+    wanted = job.inputs(KeptRangesInputs).environment()
     changed = [
-        f"{key} is {before[name]} and cannot become {job.text(name)}: {reason}"
+        f"{key} is {before[name]} and cannot become {wanted[name]}: {reason}"
         for name, (key, reason) in _PINNED.items()
-        if before.get(name, job.text(name)) != job.text(name)
+        if before.get(name, wanted[name]) != wanted[name]
     ]
     if changed:
         raise OperationError(

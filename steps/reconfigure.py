@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from clients.errors import OperationError
 from clients.talos import talosctl
 from clients.talos.answers import Kind, changed_fields, classify, json_stream, words
+from steps.environment import Peer
 from steps.etcd import Evidence, examine, known_members, quorum_allows, sentence
-from steps.job import Peer
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ QUORUM_CHECK = "`talosctl etcd members` and `talosctl service etcd` on every con
 _MODES: dict[str, ApplyMode] = {"no-reboot": "no-reboot", "staged": "staged", "auto": "auto"}
 
 
-def change(job: Job, peer: Peer, cluster: Talosconfig) -> None:
+def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> None:
     """Change the configuration as far as APPLY_MODE allows and wait until the node works with it.
 
     `auto` first tries without a reboot, so that nodes wait for each other only if one really has to reboot.
     """
-    mode = _MODES.get(job.text("APPLY_MODE"))
+    mode = _MODES.get(apply_mode)
     if mode is None:
-        raise OperationError(f"APPLY_MODE must be no-reboot, staged or auto, not {job.text('APPLY_MODE')!r}")
+        raise OperationError(f"APPLY_MODE must be no-reboot, staged or auto, not {apply_mode!r}")
     if mode != "no-reboot":  # that mode is refused by Talos itself
         job.wait(f"{peer.name} to say its role", _node_check(peer), lambda: keep_role(job, peer, cluster))
     result = send(job, peer, "staged" if mode == "staged" else "no-reboot")

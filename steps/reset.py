@@ -10,8 +10,9 @@ from clients.talos import talosctl
 from clients.talos.answers import Kind, classify, words
 from clients.talos.handshake import Sight, State
 from clients.talos.talosconfig import parse_talosconfig
+from steps.environment import Peer
 from steps.etcd import Evidence, examine, known_members, sentence
-from steps.job import Peer
+from steps.inputs import ResetInputs
 from steps.reconfigure import QUORUM_CHECK, alone
 from steps.waiting import Done, Pending
 
@@ -59,7 +60,8 @@ def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
 
 def reset(job: Job) -> str:
     """Reset the node unless it is gone or in maintenance mode already."""
-    peer = Peer(job.text("NODE"), job.text("ADDRESS"))
+    inputs = job.inputs(ResetInputs)
+    peer = Peer(inputs.node, inputs.address)
     cluster = parse_talosconfig(job.secret("talosconfig"))
     if not _present(job, peer, cluster):
         return f"{peer.name} reset"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from clients.errors import OperationError, Stopped
 from clients.talos import process
-from steps.job import Job, parse_seconds
+from steps import inputs
+from steps.environment import parse_seconds
+from steps.job import Job
 from steps.redact import redact, secret_values
 from steps.waiting import SystemClock
 
@@ -21,28 +23,8 @@ if TYPE_CHECKING:
 
     from clients.talos.handshake import Sight
 
-# Module and function by step; imported only when needed, because fifty nodes start at the same time.
-STEPS: Mapping[str, tuple[str, str]] = {
-    "secrets": ("steps.generate_config", "secrets_bundle"),
-    "talosconfig": ("steps.generate_config", "talosconfig"),
-    "machine-config": ("steps.generate_config", "machine_config"),
-    "apply": ("steps.apply", "apply"),
-    "bootstrap": ("steps.bootstrap", "bootstrap"),
-    "kubeconfig": ("steps.issue_kubeconfig", "kubeconfig"),
-    "etcd": ("steps.etcd", "etcd"),
-    "api-ready": ("steps.kubernetes_gates", "api_ready"),
-    "talos-health": ("steps.talos_health", "talos_health"),
-    "cilium-ready": ("steps.cilium_ready", "cilium_ready"),
-    "crds-established": ("steps.kubernetes_gates", "crds_established"),
-    "nodes-ready": ("steps.kubernetes_gates", "nodes_ready"),
-    "network-pinned": ("steps.pinned_ranges", "pinned"),
-    "network-kept": ("steps.pinned_ranges", "kept"),
-    "addresses-kept": ("steps.address_guard", "addresses_kept"),
-    "pool-valid": ("steps.load_balancer_gates", "pool_valid"),
-    "address-assigned": ("steps.load_balancer_gates", "address_assigned"),
-    "lease-held": ("steps.load_balancer_gates", "lease_held"),
-    "reset": ("steps.reset", "reset"),
-}
+STEPS: Mapping[str, tuple[str, str]] = {kind.STEP: kind.RUNS for kind in inputs.ALL}
+"""Module and function by step."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from clients.errors import OperationError
 from clients.talos import talosctl
 from clients.talos.answers import Kind, classify, words
+from steps.inputs import TalosHealthInputs
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _BEGUN = ": ..."
 
 def talos_health(job: Job) -> str:
     """Let Talos check itself and the control plane; nodes need not be Ready for it (there is no CNI yet)."""
-    control_planes, workers = job.control_planes(), job.peers("WORKERS")
+    inputs = job.inputs(TalosHealthInputs)
+    control_planes, workers = inputs.control_planes, inputs.workers
     turns = cycle(control_planes)
     heard = _Heard(job)
 

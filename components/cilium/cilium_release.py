@@ -13,6 +13,7 @@ from components.component import Component, KubernetesArgs
 from components.step_command import Step
 from components.talos.step_inputs import config_digest
 from model.versions import GATEWAY_API, minor
+from steps.inputs import CiliumReadyInputs, CrdsInputs, NodesReadyInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,9 +73,9 @@ class CiliumRelease(Component):
 def rolled_out(args: KubernetesArgs, revision: pulumi.Input[str]) -> Step:
     """Wait until this revision of agent and operator runs everywhere."""
     return Step(
-        name="cilium-ready",
+        inputs=CiliumReadyInputs(namespace=NAMESPACE),
+        again={"REVISION": revision},
         timeout=args.cluster.timeouts.cilium,
-        environment={"REVISION": revision, "NAMESPACE": NAMESPACE},
         secrets=args.secrets,
     )
 
@@ -96,12 +97,8 @@ def gateway_crds(args: KubernetesArgs) -> Step:
     release = GATEWAY_API[version]
     check = f"docs/ingress.md: somebody must install the CRDs of the Gateway API {release} before Cilium"
     return Step(
-        name="crds-established",
+        inputs=CrdsInputs(crds=tuple(f"{kind}.gateway.networking.k8s.io" for kind in kinds), check=check),
         timeout=args.cluster.timeouts.crds,
-        environment={
-            "CRDS": " ".join(f"{kind}.gateway.networking.k8s.io" for kind in kinds),
-            "CHECK": check,
-        },
         secrets=args.secrets,
     )
 
@@ -109,9 +106,8 @@ def gateway_crds(args: KubernetesArgs) -> Step:
 def crds_established(args: KubernetesArgs) -> Step:
     """Wait until the API server knows the kinds that the load balancer needs."""
     return Step(
-        name="crds-established",
+        inputs=CrdsInputs(crds=CRDS),
         timeout=args.cluster.timeouts.crds,
-        environment={"CRDS": " ".join(CRDS)},
         secrets=args.secrets,
     )
 
@@ -120,9 +116,9 @@ def nodes_ready(args: KubernetesArgs) -> Step:
     """Wait until the Kubernetes API reports each node as Ready; Talos itself does not ask without a CNI."""
     names = sorted(node.name for node in args.cluster.nodes)
     return Step(
-        name="nodes-ready",
+        inputs=NodesReadyInputs(nodes=tuple(names)),
+        again={"AFTER_CONFIG": config_digest(args.cluster)},
         timeout=args.cluster.timeouts.nodes,
-        environment={"NODES": " ".join(names), "AFTER_CONFIG": config_digest(args.cluster)},
         secrets=args.secrets,
     )
 

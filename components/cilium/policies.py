@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.component import Component, KubernetesArgs
 from components.step_command import Step
+from steps.inputs import CrdsInputs
 
 if TYPE_CHECKING:
     import pulumi
@@ -30,9 +31,8 @@ class NetworkPolicySet(Component):
 def policy_kind_established(args: KubernetesArgs) -> Step:
     """Wait until the API server knows the kind of the policies."""
     return Step(
-        name="crds-established",
+        inputs=CrdsInputs(crds=(CRD,)),
         timeout=args.cluster.timeouts.crds,
-        environment={"CRDS": CRD},
         secrets=args.secrets,
     )
 

@@ -13,6 +13,7 @@ from components.ingress.gateway import gateway_manifest
 from components.ingress.nginx import CHART, nginx_values, release_name
 from components.ingress.service import namespace_manifest, service_manifest
 from components.step_command import Step
+from steps.inputs import AddressAssignedInputs, LeaseHeldInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,9 +77,8 @@ def address_assigned(args: KubernetesArgs) -> Step:
     """Wait until the Service has the address it asked for."""
     ingress = args.cluster.ingress
     return Step(
-        name="address-assigned",
+        inputs=AddressAssignedInputs(service=service_key(ingress), address=str(ingress.address)),
         timeout=args.cluster.timeouts.address,
-        environment={"SERVICE": service_key(ingress), "ADDRESS": str(ingress.address)},
         secrets=args.secrets,
     )
 
@@ -86,9 +86,8 @@ def address_assigned(args: KubernetesArgs) -> Step:
 def lease_held(args: KubernetesArgs) -> Step:
     """Wait until a node holds the lease, which makes it answer ARP for the address."""
     return Step(
-        name="lease-held",
+        inputs=LeaseHeldInputs(service=service_key(args.cluster.ingress)),
         timeout=args.cluster.timeouts.lease,
-        environment={"SERVICE": service_key(args.cluster.ingress)},
         secrets=args.secrets,
     )
 

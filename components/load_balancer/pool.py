@@ -9,6 +9,7 @@ import pulumi
 from components.component import Component, KubernetesArgs
 from components.load_balancer.manifests import ingress_pool_name, l2_policy, pools
 from components.step_command import Step, digest
+from steps.inputs import AddressesKeptInputs, PoolValidInputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,13 +68,12 @@ def addresses_kept(args: KubernetesArgs, wanted: Sequence[dict[str, Any]]) -> St
     """Refuse to take an address away from a Service that holds it, unless the config acknowledges that."""
     balancer = args.cluster.load_balancer
     return Step(
-        name="addresses-kept",
+        inputs=AddressesKeptInputs(
+            pools="\n".join(line for manifest in wanted for line in pool_lines(manifest)),
+            requests=own_requests(args.cluster),
+            acknowledge=balancer.acknowledge or "",
+        ),
         timeout=args.cluster.timeouts.pool,
-        environment={
-            "POOLS": "\n".join(line for manifest in wanted for line in pool_lines(manifest)),
-            "REQUESTS": own_requests(args.cluster),
-            "ACKNOWLEDGE": balancer.acknowledge or "",
-        },
         secrets=args.secrets,
     )
 
@@ -87,22 +87,19 @@ def pool_lines(manifest: dict[str, Any]) -> list[str]:
     return [f"{name}: {block['start']}-{block['stop']}{owner}" for block in manifest["spec"]["blocks"]]
 
 
-def own_requests(cluster: Cluster) -> str:
+def own_requests(cluster: Cluster) -> tuple[str, ...]:
     """Return `namespace/name=address` of the Service that this program creates, or nothing."""
     ingress = cluster.ingress
     if ingress.controller in {"none", "external"} or ingress.address is None:
-        return ""
-    return f"{ingress.namespace}/{ingress.service_name}={ingress.address}"
+        return ()
+    return (f"{ingress.namespace}/{ingress.service_name}={ingress.address}",)
 
 
 def pools_valid(args: KubernetesArgs, wanted: Sequence[dict[str, Any]]) -> Step:
     """Wait until Cilium has judged these pools; fail on a conflict."""
     return Step(
-        name="pool-valid",
+        inputs=PoolValidInputs(pools=tuple(manifest["metadata"]["name"] for manifest in wanted)),
+        again={"POOL_DIGEST": digest(list(wanted))},
         timeout=args.cluster.timeouts.pool,
-        environment={
-            "POOLS": " ".join(manifest["metadata"]["name"] for manifest in wanted),
-            "POOL_DIGEST": digest(list(wanted)),
-        },
         secrets=args.secrets,
     )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from components.step_command import Step, digest
 from components.talos.machine_config import install_image, program_patch, user_patches
+from steps import inputs
+from steps.environment import Peer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,33 +23,31 @@ OFFLINE = 120.0
 """Seconds for a step that only computes; many of them share the cores of a small workstation."""
 
 
-def addresses(nodes: Iterable[Node]) -> str:
-    """Return `cp1=10.0.50.11 cp2=10.0.50.12`."""
-    return " ".join(f"{node.name}={node.address}" for node in nodes)
+def peers(nodes: Iterable[Node]) -> tuple[Peer, ...]:
+    """Return the nodes by name and address."""
+    return tuple(Peer(node.name, str(node.address)) for node in nodes)
 
 
 def network(cluster: Cluster) -> Step:
     """Pin the ranges that a live cluster cannot change; a later change of them is refused."""
     network = cluster.network
     return Step(
-        name="network-pinned",
-        update="network-kept",
+        inputs=inputs.RangesInputs(
+            pod_cidr=str(network.pod_cidr),
+            node_mask=str(network.node_mask),
+            service_cidr=str(network.service_cidr),
+            ipam_mode=IPAM_MODE,
+        ),
+        update=inputs.KeptRangesInputs.STEP,
         timeout=OFFLINE,
-        environment={
-            "POD_CIDR": str(network.pod_cidr),
-            "NODE_MASK": str(network.node_mask),
-            "SERVICE_CIDR": str(network.service_cidr),
-            "IPAM_MODE": IPAM_MODE,
-        },
     )
 
 
 def secrets(cluster: Cluster) -> Step:
     """Make the cluster's identity: CA keys, tokens, encryption secrets."""
     return Step(
-        name="secrets",
+        inputs=inputs.SecretsInputs(talos_version=cluster.versions.talos),
         timeout=OFFLINE,
-        environment={"TALOS_VERSION": cluster.versions.talos},
         secret_output=True,
     )
 
@@ -55,42 +55,43 @@ def secrets(cluster: Cluster) -> Step:
 def talosconfig(cluster: Cluster, secrets: pulumi.Input[str]) -> Step:
     """Issue the administrator's client certificate; valid for a year."""
     return Step(
-        name="talosconfig",
+        inputs=inputs.TalosconfigInputs(
+            cluster_name=cluster.name,
+            endpoint=cluster.endpoint.url,
+            talos_version=cluster.versions.talos,
+            control_planes=peers(cluster.control_planes),
+        ),
+        again=_serial(cluster),
         timeout=OFFLINE,
-        environment={
-            "CLUSTER_NAME": cluster.name,
-            "ENDPOINT": cluster.endpoint.url,
-            "TALOS_VERSION": cluster.versions.talos,
-            "CONTROL_PLANES": addresses(cluster.control_planes),
-            "CREDENTIALS_SERIAL": str(cluster.talos.credentials_serial),
-        },
         secrets={"secrets": secrets},
         secret_output=True,
     )
 
 
-def machine_config_environment(cluster: Cluster, node: Node) -> dict[str, str]:
+def _serial(cluster: Cluster) -> dict[str, str]:
+    return {"CREDENTIALS_SERIAL": str(cluster.talos.credentials_serial)}
+
+
+def machine_config_inputs(cluster: Cluster, node: Node) -> inputs.MachineConfigInputs:
     """Return everything but the secrets that decides a node's machine config."""
-    patches = {f"PATCH_{n}": text for n, text in enumerate(user_patches(cluster, node), start=1)}
-    return {
-        "CLUSTER_NAME": cluster.name,
-        "ENDPOINT": cluster.endpoint.url,
-        "ROLE": node.role,
-        "TALOS_VERSION": cluster.versions.talos,
-        "KUBERNETES_VERSION": cluster.versions.kubernetes,
-        "INSTALL_IMAGE": install_image(cluster),
-        "NODE": node.name,
-        "PATCH": program_patch(cluster, node),
-        **patches,
-    }
+    return inputs.MachineConfigInputs(
+        cluster_name=cluster.name,
+        endpoint=cluster.endpoint.url,
+        role=node.role,
+        talos_version=cluster.versions.talos,
+        kubernetes_version=cluster.versions.kubernetes,
+        install_image=install_image(cluster),
+        node=node.name,
+        patch=program_patch(cluster, node),
+        user_patches=tuple(user_patches(cluster, node)),
+    )
 
 
 def machine_config(cluster: Cluster, node: Node, secrets: pulumi.Input[str]) -> Step:
     """Generate, patch and validate a node's machine config, offline."""
     return Step(
-        name="machine-config",
+        inputs=machine_config_inputs(cluster, node),
         timeout=OFFLINE,
-        environment=machine_config_environment(cluster, node),
         secrets={"secrets": secrets},
         secret_output=True,
     )
@@ -105,16 +106,15 @@ def apply(
     """Reach a node, give it its machine config, wait until it is back with its own API."""
     limits = cluster.timeouts
     return Step(
-        name="apply",
+        inputs=inputs.ApplyInputs(
+            cluster_name=cluster.name,
+            node=node.name,
+            address=str(node.address),
+            maintenance_address=str(node.maintenance_address or node.address),
+            apply_mode=cluster.talos.apply_mode,
+            reachable_timeout=limits.reachable,
+        ),
         timeout=limits.reachable + limits.configured,
-        environment={
-            "CLUSTER_NAME": cluster.name,
-            "NODE": node.name,
-            "ADDRESS": str(node.address),
-            "MAINTENANCE_ADDRESS": str(node.maintenance_address or node.address),
-            "APPLY_MODE": cluster.talos.apply_mode,
-            "REACHABLE_TIMEOUT": str(round(limits.reachable)),
-        },
         secrets={"machineConfig": machine_config, "talosconfig": talosconfig},
     )
 
@@ -122,9 +122,10 @@ def apply(
 def reset(cluster: Cluster, node: Node, talosconfig: pulumi.Input[str]) -> Step:
     """Run nothing now; wipe the node when the resource is deleted."""
     return Step(
-        delete="reset",
+        inputs=inputs.ResetInputs(cluster_name=cluster.name, node=node.name, address=str(node.address)),
+        create=False,
+        delete=inputs.ResetInputs.STEP,
         timeout=cluster.timeouts.configured,
-        environment={"CLUSTER_NAME": cluster.name, "NODE": node.name, "ADDRESS": str(node.address)},
         secrets={"talosconfig": talosconfig},
     )
 
@@ -132,12 +133,10 @@ def reset(cluster: Cluster, node: Node, talosconfig: pulumi.Input[str]) -> Step:
 def bootstrap(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
     """Start etcd on the first control plane; the others join by themselves."""
     return Step(
-        name="bootstrap",
+        inputs=inputs.BootstrapInputs(
+            control_planes=peers(cluster.control_planes), bootstrap_node=cluster.control_planes[0].name
+        ),
         timeout=cluster.timeouts.bootstrap,
-        environment={
-            "CONTROL_PLANES": addresses(cluster.control_planes),
-            "BOOTSTRAP_NODE": cluster.control_planes[0].name,
-        },
         secrets={"talosconfig": talosconfig},
     )
 
@@ -145,9 +144,8 @@ def bootstrap(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
 def etcd(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
     """Wait until every control plane is a healthy member."""
     return Step(
-        name="etcd",
+        inputs=inputs.EtcdInputs(control_planes=peers(cluster.control_planes)),
         timeout=cluster.timeouts.etcd,
-        environment={"CONTROL_PLANES": addresses(cluster.control_planes)},
         secrets={"talosconfig": talosconfig},
     )
 
@@ -155,13 +153,10 @@ def etcd(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
 def kubeconfig(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
     """Issue the administrator's kubeconfig; its client certificate is valid for a year."""
     return Step(
-        name="kubeconfig",
+        inputs=inputs.KubeconfigInputs(control_planes=peers(cluster.control_planes)),
+        # The kubeconfig names the server: another endpoint, another kubeconfig.
+        again={"ENDPOINT": cluster.endpoint.url, **_serial(cluster)},
         timeout=cluster.timeouts.api,
-        environment={
-            "ENDPOINT": cluster.endpoint.url,  # it names the server: another endpoint, another kubeconfig
-            "CONTROL_PLANES": addresses(cluster.control_planes),
-            "CREDENTIALS_SERIAL": str(cluster.talos.credentials_serial),
-        },
         secrets={"talosconfig": talosconfig},
         secret_output=True,
     )
@@ -170,9 +165,8 @@ def kubeconfig(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
 def api_ready(cluster: Cluster, kubeconfig: pulumi.Input[str]) -> Step:
     """Wait until the Kubernetes API says it is ready at its endpoint."""
     return Step(
-        name="api-ready",
+        inputs=inputs.ApiReadyInputs(endpoint=cluster.endpoint.url),
         timeout=cluster.timeouts.api,
-        environment={"ENDPOINT": cluster.endpoint.url},
         secrets={"kubeconfig": kubeconfig},
     )
 
@@ -180,13 +174,11 @@ def api_ready(cluster: Cluster, kubeconfig: pulumi.Input[str]) -> Step:
 def talos_health(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
     """Wait for Talos's own checks of every node; they pass before there is a CNI."""
     return Step(
-        name="talos-health",
+        inputs=inputs.TalosHealthInputs(
+            control_planes=peers(cluster.control_planes), workers=peers(cluster.workers)
+        ),
+        again={"AFTER_CONFIG": config_digest(cluster)},
         timeout=cluster.timeouts.nodes,
-        environment={
-            "CONTROL_PLANES": addresses(cluster.control_planes),
-            "WORKERS": addresses(cluster.workers),
-            "AFTER_CONFIG": config_digest(cluster),
-        },
         secrets={"talosconfig": talosconfig},
     )
 
@@ -194,4 +186,4 @@ def talos_health(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
 def config_digest(cluster: Cluster) -> str:
     """Return a short digest of all machine configs, so that health is asked again after each change."""
     nodes = (*cluster.control_planes, *cluster.workers)
-    return digest([machine_config_environment(cluster, node) for node in nodes])
+    return digest([machine_config_inputs(cluster, node).environment() for node in nodes])

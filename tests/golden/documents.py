@@ -10,7 +10,7 @@ import yaml
 import config
 from components.cilium.values import helm_values
 from components.load_balancer.manifests import manifests
-from components.talos.step_inputs import machine_config_environment
+from components.talos.step_inputs import machine_config_inputs
 from tests.stacks.base import STACKS, json_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         cluster = load(stack)
         for node in ends(cluster):
             path = GOLDEN / "machine-config" / f"{stack}-{node.name}.yaml"
-            yield path, written(machine_config_environment(cluster, node))
+            yield path, written(machine_config_inputs(cluster, node).environment())
     for stack in VALUES:
         yield GOLDEN / "values" / f"{stack}.yaml", written(helm_values(load(stack)))
     for stack in BALANCER:

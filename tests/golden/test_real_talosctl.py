@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from components.talos.step_inputs import machine_config_environment
+from components.talos.step_inputs import machine_config_inputs
 from lab.tools import ensure
 from model.versions import TALOS, minor
 from tests.golden.documents import MACHINE_CONFIG, ends, load
@@ -80,7 +80,7 @@ def test_talos_accepts_every_valid_stack(talos: TalosctlRun, stack: str) -> None
     """The first control plane and the last worker: between them they have every kind of document."""
     cluster = load(stack)
     for node in ends(cluster):
-        documents = talos.accepted(machine_config_environment(cluster, node))
+        documents = talos.accepted(machine_config_inputs(cluster, node).environment())
         assert documents[0]["machine"]["type"] == node.role
         hostname = next(document for document in documents if document.get("kind") == "HostnameConfig")
         assert hostname == {
@@ -96,7 +96,7 @@ def test_the_result_has_no_cni_and_no_kube_proxy(talos: TalosctlRun, stack: str)
     """Patches over the generated config really end in what Cilium needs."""
     cluster = load(stack)
     for node in ends(cluster):
-        config = talos.accepted(machine_config_environment(cluster, node))[0]
+        config = talos.accepted(machine_config_inputs(cluster, node).environment())[0]
         assert config["cluster"]["network"]["cni"] == {"name": "none"}
         assert config["cluster"]["proxy"]["disabled"] is True
         assert config["cluster"]["network"]["podSubnets"] == ["10.244.0.0/16"]
@@ -108,7 +108,7 @@ def test_a_disk_selector_is_not_beside_a_default_disk(talos: TalosctlRun) -> Non
     """`talosctl gen config` writes /dev/sda unless told otherwise."""
     cluster = load("disk-by-selector")
     node = next(node for node in cluster.nodes if node.disk_selector)
-    install = talos.accepted(machine_config_environment(cluster, node))[0]["machine"]["install"]
+    install = talos.accepted(machine_config_inputs(cluster, node).environment())[0]["machine"]["install"]
     assert install["diskSelector"] == node.disk_selector
     assert install.get("disk", "") == ""
 
@@ -116,7 +116,7 @@ def test_a_disk_selector_is_not_beside_a_default_disk(talos: TalosctlRun) -> Non
 def test_two_runs_make_the_same_machine_config(talos: TalosctlRun) -> None:
     """Else every preview would touch every node."""
     cluster = load("tagged")
-    environment = machine_config_environment(cluster, cluster.control_planes[0])
+    environment = machine_config_inputs(cluster, cluster.control_planes[0]).environment()
     first = talos.run(environment)
     assert first.returncode == 0, first.stderr
     again = talos.run(environment)
@@ -126,7 +126,7 @@ def test_two_runs_make_the_same_machine_config(talos: TalosctlRun) -> None:
 def test_talos_refuses_what_is_no_machine_config(talos: TalosctlRun) -> None:
     """The check can fail: a hostname beside the automatic one is refused in Talos's own words."""
     cluster = load("untagged")
-    environment = machine_config_environment(cluster, cluster.control_planes[0])
+    environment = machine_config_inputs(cluster, cluster.control_planes[0]).environment()
     environment["PATCH_1"] = "machine: {network: {hostname: other}}"
     result = talos.run(environment)
     assert result.returncode == 1

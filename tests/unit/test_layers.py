@@ -21,13 +21,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "clients": set(),
     "steps": {"clients"},
-    "components": {"model", "clients"},
+    "components": {"model", "clients", "steps"},
     "ops": {"model", "components", "clients", "config"},
     "lab": {"model", "components", "clients", "ops", "config"},
 }
 """Layer → the other layers that it may import."""
 USES_CLIENTS = {"components/cilium/repair.py"}
 """Files of `components` that ask a cluster: only what the engine calls while it runs."""
+TYPED_INPUTS = {"steps.inputs", "steps.environment"}
+"""All that `components` know of `steps`: what each step gets."""
 
 
 def sources() -> list[Path]:
@@ -44,13 +46,14 @@ def layer_of(file: Path) -> str:
 
 
 def imported(file: Path, text: str) -> set[str]:
-    """Return the top packages that a file imports, imports for types included."""
+    """Return every module that a file imports, by its whole name; imports for types included."""
     found = set()
     for node in ast.walk(ast.parse(text, str(file))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.partition(".")[0])
+            whole = "." not in node.module
+            found |= {f"{node.module}.{alias.name}" if whole else node.module for alias in node.names}
     return found
 
 
@@ -59,11 +62,14 @@ def trespasses(file: Path, text: str) -> list[str]:
     layer = layer_of(file)
     if layer not in MAY_IMPORT:
         return []
-    packages = imported(file, text)
+    modules = imported(file, text)
+    packages = {module.partition(".")[0] for module in modules}
     allowed = MAY_IMPORT[layer] | {layer}
     wrong = (packages & (MAY_IMPORT.keys() | {"tests"})) - allowed
     if layer == "components" and "clients" in packages and str(file) not in USES_CLIENTS:
         wrong |= {"clients"}
+    if layer == "components":
+        wrong |= {module for module in modules if module.startswith("steps.")} - TYPED_INPUTS
     if layer in STANDARD_LIBRARY_ONLY:
         wrong |= packages - sys.stdlib_module_names - allowed
     return sorted(wrong)
@@ -81,6 +87,7 @@ def test_a_file_imports_only_layers_below_it(file: Path) -> None:
         ("steps/x.py", "import yaml", ["yaml"]),
         ("model/x.py", "def f():\n    from components import y", ["components"]),
         ("components/x.py", "from clients import errors", ["clients"]),
+        ("components/x.py", "from steps.inputs import EtcdInputs\nfrom steps import job", ["steps.job"]),
         ("ops/x.py", "from lab import layout", ["lab"]),
         ("lab/x.py", "from tests import y", ["tests"]),
     ],

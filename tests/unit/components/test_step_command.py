@@ -18,6 +18,7 @@ from components.step_command import GRACE, Step, digest, run_step
 from components.talos.talos_cluster import TalosClusterArgs
 from model.cilium import Chart
 from model.ingress import IngressChart
+from steps.inputs import ApplyInputs, EtcdInputs, SecretsInputs
 from tests.conftest import void
 from tests.golden.documents import load
 from tests.recording import Secret, record
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from model import Cluster
 
 
+VERSION = SecretsInputs(talos_version="v1.13.0")
+
+
 def test_secrets_of_a_step_are_not_in_its_text() -> None:
     """Neither a traceback nor a log line shows them."""
-    step = Step(name="x", timeout=1, environment={}, secrets={"key": "hunter2"})
+    step = Step(inputs=EtcdInputs(control_planes=()), timeout=1, secrets={"talosconfig": "hunter2"})
     assert "hunter2" not in repr(step)
 
 
@@ -43,23 +47,38 @@ def test_imported_secrets_are_not_in_the_text_of_the_arguments(
 @pytest.mark.parametrize(("timeout", "seconds"), [(1.0, 1), (0.2, 1), (1.5, 2), (600.0, 600)])
 def test_limits_are_whole_seconds_and_never_less_than_asked_for(timeout: float, seconds: int) -> None:
     """A limit of 200 ms becomes a second, not none."""
-    step = Step(name="x", timeout=timeout, environment={"A": "b"})
+    step = Step(inputs=VERSION, timeout=timeout, again={"A": "b"})
     graph = record(lambda: void(run_step("x", step, pulumi.ResourceOptions())))
-    assert graph["x"].inputs["environment"] == {"A": "b", "STEP_TIMEOUT": str(seconds)}
+    assert graph["x"].inputs["environment"] == {
+        "TALOS_VERSION": "v1.13.0",
+        "A": "b",
+        "STEP_TIMEOUT": str(seconds),
+    }
     assert graph["x"].timeouts["create"] == f"{seconds + GRACE}s"
 
 
 def test_a_step_without_secrets_gets_nothing_on_stdin() -> None:
-    graph = record(
-        lambda: void(run_step("x", Step(name="x", timeout=1, environment={}), pulumi.ResourceOptions()))
-    )
+    graph = record(lambda: void(run_step("x", Step(inputs=VERSION, timeout=1), pulumi.ResourceOptions())))
     assert "stdin" not in graph["x"].inputs
 
 
+def test_a_step_gets_exactly_the_secrets_that_it_reads() -> None:
+    with pytest.raises(TypeError, match=r"^step secrets reads the secrets \[\], not \['kubeconfig'\]$"):
+        Step(inputs=VERSION, timeout=1, secrets={"kubeconfig": "x"})
+
+
 def test_secrets_become_one_secret_json_object() -> None:
-    step = Step(name="x", timeout=1, environment={}, secrets={"b": "2", "a": "1"})
+    apply = ApplyInputs(
+        cluster_name="c",
+        node="n",
+        address="a",
+        maintenance_address="m",
+        apply_mode="auto",
+        reachable_timeout=1,
+    )
+    step = Step(inputs=apply, timeout=1, secrets={"talosconfig": "2", "machineConfig": "1"})
     graph = record(lambda: void(run_step("x", step, pulumi.ResourceOptions())))
-    assert graph["x"].inputs["stdin"] == Secret('{"b": "2", "a": "1"}')
+    assert graph["x"].inputs["stdin"] == Secret('{"talosconfig": "2", "machineConfig": "1"}')
 
 
 def test_a_digest_is_short_and_does_not_depend_on_the_order_of_keys() -> None:

@@ -84,8 +84,8 @@ def test_a_fresh_machine_is_installed_at_its_maintenance_address() -> None:
     assert "cp1 is installing" in made.text
 
 
-def test_without_a_maintenance_address_the_own_one_is_used() -> None:
-    made = bench(MAINTENANCE_ADDRESS="")
+def test_a_node_with_one_address_is_looked_at_once() -> None:
+    made = bench(MAINTENANCE_ADDRESS=OWN)
     made.looks.at(OWN, MAINTENANCE, SILENT, OURS)
     assert apply(made.job) == "cp1 configured"
     assert made.talos.calls[0].node == OWN

@@ -6,7 +6,6 @@ import pytest
 
 from clients.errors import OperationError
 from steps.generate_config import machine_config, secrets_bundle, talosconfig
-from steps.job import Peer
 from tests.unit.steps.steps_job import Bench, failed, ok
 
 ENVIRONMENT = {
@@ -62,7 +61,10 @@ def test_machine_config_is_one_generation_and_one_validation() -> None:
     [
         ({"ROLE": "boss"}, "ROLE must be controlplane or worker, not 'boss'"),
         ({"NODE": ""}, "NODE is not set in the environment of this step"),
-        ({"PATCH_2": "x"}, r"patches must be numbered PATCH_1, PATCH_2, … without a gap, not \['PATCH_2'\]"),
+        (
+            {"PATCH_2": "x"},
+            r"variables must be numbered PATCH_1, PATCH_2, … without a gap, not \['PATCH_2'\]",
+        ),
         ({"TALOS_VERSION": "latest"}, "TALOS_VERSION must look like v1.13.0, not 'latest'"),
     ],
 )
@@ -126,27 +128,9 @@ def test_a_refused_config_names_the_node() -> None:
     )
 
 
-def test_node_lists() -> None:
-    job = bench(WORKERS="").job
-    assert job.control_planes() == (Peer("cp1", "10.0.50.11"), Peer("cp2", "10.0.50.12"))
-    assert job.peers("WORKERS") == ()
-
-
-@pytest.mark.parametrize("word", ["cp1", "cp1=", "=10.0.50.11"])
-def test_bad_node_lists(word: str) -> None:
-    with pytest.raises(
-        OperationError, match=f"CONTROL_PLANES must be a list like .*; '{word}' is no such entry"
-    ):
-        bench(CONTROL_PLANES=word).job.control_planes()
-
-
 def test_time_runs_out_and_stays_out() -> None:
-    made = bench(REACHABLE_TIMEOUT="900", OTHER_TIMEOUT="soon")
+    made = bench()
     job = made.job
-    assert job.seconds("REACHABLE_TIMEOUT") == 600.0
-    with pytest.raises(
-        OperationError, match="OTHER_TIMEOUT must be a whole number of seconds above zero, not 'soon'"
-    ):
-        job.seconds("OTHER_TIMEOUT")
+    assert job.remaining() == 600.0
     made.clock.sleep(700)
     assert job.remaining() == 0.0

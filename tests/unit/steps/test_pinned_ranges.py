@@ -53,3 +53,8 @@ def test_every_range_that_changed_is_named() -> None:
     with pytest.raises(OperationError) as caught:
         kept(bench.job)
     assert str(caught.value).count("cannot become") == 2
+
+
+def test_an_update_without_the_last_result_is_refused() -> None:
+    with pytest.raises(OperationError, match=r"^PULUMI_COMMAND_STDOUT is not set in the environment"):
+        kept(Bench(dict(NOW)).job)

@@ -148,8 +148,7 @@ def test_bad_timeout(program: Program, limit: str) -> None:
 def test_unknown_steps(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert runner.main(arguments) == 2
     assert (
-        "where STEP is one of: secrets, talosconfig, machine-config, apply, bootstrap"
-        in capsys.readouterr().err
+        "where STEP is one of: network-pinned, network-kept, secrets, talosconfig" in capsys.readouterr().err
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from clients.errors import OperationError
 from clients.talos.process import Result
 from clients.talos.talosctl import bootstrap
+from steps.environment import Peer
 from steps.talos_health import talos_health
 from tests.unit.steps.steps_job import UNAVAILABLE, Bench, failed, ok
 
@@ -113,5 +114,5 @@ def test_a_call_that_takes_long_says_what_it_is() -> None:
     made = bench()
     job = made.job
     object.__setattr__(job, "runner", Hearing("some line", None))
-    job.call(bootstrap(job.access(job.control_planes()[0])))
+    job.call(bootstrap(job.access(Peer("cp1", CP1))))
     assert made.said == ["no answer yet: bootstrap etcd on cp1"]
