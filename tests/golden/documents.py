@@ -11,7 +11,7 @@ import config
 from components.cilium.values import helm_values
 from components.load_balancer.manifests import manifests
 from components.talos.step_inputs import machine_config_inputs
-from tests.stacks.base import STACKS, json_of
+from tests.cases.stack_cases import valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ BALANCER = (
 
 def load(stack: str) -> Cluster:
     """Return the cluster of a valid stack file."""
-    return config.parse(json_of(STACKS / "valid" / f"{stack}.yaml"))
+    return config.parse(valid()[stack].json())
 
 
 def ends(cluster: Cluster) -> tuple[Node, ...]:

@@ -15,15 +15,14 @@ import yaml
 from components.talos.step_inputs import machine_config_inputs
 from lab.tools import ensure
 from model.versions import TALOS, minor
+from tests.cases.stack_cases import ROOT, valid
 from tests.golden.documents import MACHINE_CONFIG, ends, load
-from tests.stacks.base import STACKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-ROOT = STACKS.parent.parent
-VALID = tuple(path.stem for path in sorted((STACKS / "valid").glob("*.yaml")))
+VALID = tuple(sorted(valid()))
 OTHER_MINOR = ("older-releases",)
 """Stacks of another Talos minor: a step refuses to generate with a talosctl of another one."""
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 import config
 from model.faults import Faults
 from model.warnings import advice
-from tests.stacks.base import STACKS, json_of
+from tests.cases.stack_cases import refused, valid
 
 if TYPE_CHECKING:
     from model import Cluster
 
-DOCUMENTS = [json.loads(json_of(path)) for path in sorted((STACKS / "valid").glob("*.yaml"))]
-INVALID = [json.loads(json_of(path)) for path in sorted((STACKS / "invalid").glob("*.yaml"))]
+DOCUMENTS = [case.cluster() for case in valid().values()]
+INVALID = [case.cluster() for case in (refused("rules") | refused("shape")).values()]
 TEXT = st.text("aZ09-_./: $^{\n\0é\ud800😀", max_size=6)
 SCALARS = st.one_of(
     st.none(),

@@ -13,14 +13,12 @@ import pytest
 from pulumi.runtime.config import set_all_config
 
 import config
-from tests.stacks.base import STACKS, json_of
+from tests.cases.stack_cases import ROOT, valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNTAGGED = STACKS / "valid" / "untagged.yaml"
-STRICT = STACKS / "valid" / "strict.yaml"
-ROOT = STACKS.parent.parent
+UNTAGGED, STRICT = valid()["untagged"].json(), valid()["strict"].json()
 
 
 @pytest.fixture(autouse=True)
@@ -39,15 +37,15 @@ def given(cluster: str | None, secret_keys: tuple[str, ...] = (), **others: str)
 
 def test_the_cluster_of_the_stack_is_loaded() -> None:
     """load() returns what parse() makes of the stack's config, without secrets if none are given."""
-    given(json_of(UNTAGGED))
+    given(UNTAGGED)
     loaded = config.load()
-    assert loaded.cluster == config.parse(json_of(UNTAGGED))
+    assert loaded.cluster == config.parse(UNTAGGED)
     assert loaded.talos_secrets is None
 
 
 def test_given_talos_secrets_stay_secret() -> None:
     """The bundle arrives as a secret output and nowhere else."""
-    given(json_of(UNTAGGED), ("talosSecrets",), talosSecrets="bundle")
+    given(UNTAGGED, ("talosSecrets",), talosSecrets="bundle")
 
     async def told() -> tuple[str | None, bool]:
         secrets = config.load().talos_secrets
@@ -59,7 +57,7 @@ def test_given_talos_secrets_stay_secret() -> None:
 
 def test_talos_secrets_in_clear_text_are_refused() -> None:
     """The engine cannot demand encryption of an optional key, so the program does."""
-    given(json_of(UNTAGGED), talosSecrets="bundle")
+    given(UNTAGGED, talosSecrets="bundle")
     with pytest.raises(
         pulumi.RunError, match=r"^homelab:talosSecrets: is in clear text; use `pulumi config set"
     ):
@@ -105,7 +103,7 @@ def test_warnings_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is only unwise does not stop the program, but a person reads it."""
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", said.append)
-    given(json_of(STRICT))
+    given(STRICT)
     config.load()
     assert said == [
         "cilium.kubeProxyReplacement: strict is taken as true, the word of today's chart for the same",
@@ -117,7 +115,7 @@ def test_parse_works_without_pulumi() -> None:
     program = "import sys, config; config.parse(sys.stdin.read()); print('pulumi' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        input=json_of(UNTAGGED),
+        input=UNTAGGED,
         cwd=ROOT,
         capture_output=True,
         text=True,

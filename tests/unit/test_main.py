@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 import yaml
 
+from tests.cases.stack_cases import valid
 from tests.conftest import ROOT, run_program, stack_config
-from tests.stacks.base import STACKS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-STACK_FILES = [
-    *sorted((STACKS / "valid").glob("*.yaml")),
-    *(ROOT / "Pulumi.homelab.yaml", ROOT / "Pulumi.lab.yaml"),
-]
+STACKS = {
+    **{name: case.cluster() for name, case in valid().items()},
+    **{path.stem: stack_config(path) for path in (ROOT / "Pulumi.homelab.yaml", ROOT / "Pulumi.lab.yaml")},
+}
 GATES = {"homelab-api-ready", "homelab-talos-health", "cilium-ready", "cilium-crds", "cilium-nodes"}
 
 
-@pytest.mark.parametrize("path", STACK_FILES, ids=lambda path: path.stem)
-def test_the_program_runs_on_every_valid_stack(path: Path) -> None:
+@pytest.mark.parametrize("config", STACKS.values(), ids=STACKS)
+def test_the_program_runs_on_every_valid_stack(config: dict[str, Any]) -> None:
     """Whole, as `pulumi preview` runs it; each node has its two steps and each gate is there."""
-    config = stack_config(path)
     graph = run_program(config, preview=True)
     nodes = {node["name"] for node in config["nodes"]}
     prefix = "homelab-apply-"

@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 import config
 from model.load_balancer import ClientRateLimit, LoadBalancer
-from tests.stacks.base import STACKS, json_of
+from tests.cases import stack_cases
 
 if TYPE_CHECKING:
     from model import Cluster
 
 
 def valid(name: str) -> Cluster:
-    return config.parse(json_of(STACKS / "valid" / f"{name}.yaml"))
+    return config.parse(stack_cases.valid()[name].json())
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_policy_gets_the_link_of_the_lan(stack: str, interfaces: tuple[str, 
 
 def test_a_dot_in_a_link_name_is_escaped() -> None:
     """eth0.50 is one link, not every link with some character there."""
-    document = json.loads(json_of(STACKS / "valid" / "untagged.yaml"))
+    document = stack_cases.valid()["untagged"].cluster()
     document["nodes"][3]["interface"] = {"name": "eth0.50"}
     assert config.parse(json.dumps(document)).interfaces == ("^eno1$", r"^eth0\.50$")
 
@@ -107,7 +107,7 @@ def test_pods_run_on_control_planes_where_there_is_no_worker(stack: str, schedul
 
 
 def test_scheduling_on_control_planes_can_be_chosen() -> None:
-    document = json.loads(json_of(STACKS / "valid" / "untagged.yaml"))
+    document = stack_cases.valid()["untagged"].cluster()
     document["talos"] = {"scheduleOnControlPlanes": True}
     assert config.parse(json.dumps(document)).schedule_on_control_planes is True
 

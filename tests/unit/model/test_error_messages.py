@@ -12,7 +12,7 @@ import config
 from model.cluster import Cluster
 from model.error_messages import closest, explain, path_of
 from model.faults import Fault, Faults
-from tests.stacks.base import STACKS, json_of
+from tests.cases.stack_cases import valid
 
 
 def lines_of(document: object) -> list[str]:
@@ -23,7 +23,7 @@ def lines_of(document: object) -> list[str]:
 
 @pytest.fixture
 def cluster() -> Any:  # noqa: ANN401 - a YAML document
-    return json.loads(json_of(STACKS / "valid" / "untagged.yaml"))
+    return valid()["untagged"].cluster()
 
 
 @pytest.mark.parametrize(

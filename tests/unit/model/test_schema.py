@@ -12,13 +12,11 @@ import yaml
 
 from model.cluster import Cluster
 from model.schema import SCHEMA, main, stack_schema
-from tests.stacks.base import STACKS, Case, document
+from tests.cases.stack_cases import ROOT, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ROOT = STACKS.parent.parent
 
 
 def test_the_committed_schema_is_what_the_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +65,7 @@ def test_the_schema_is_a_schema() -> None:
     ],
 )
 def test_an_editor_marks_the_place_of_a_wrong_shape(changes: dict[str, Any], where: str) -> None:
-    stack = {"config": {"homelab:cluster": document(Case(changes=changes))}}
+    stack = {"config": {"homelab:cluster": Case(changes=changes).cluster()}}
     errors = jsonschema.Draft202012Validator(stack_schema()).iter_errors(stack)
     assert [error.json_path for error in errors] == [where]
 
@@ -75,7 +73,7 @@ def test_an_editor_marks_the_place_of_a_wrong_shape(changes: dict[str, Any], whe
 def test_an_editor_marks_a_misspelled_key_of_the_project() -> None:
     """Other namespaces are free, homelab: has two keys and a secret one is never plain text."""
     validator = jsonschema.Draft202012Validator(stack_schema())
-    cluster = document(Case())
+    cluster = Case().cluster()
     fine = {"homelab:cluster": cluster, "kubernetes:context": "x", "homelab:talosSecrets": {"secure": "v1:x"}}
     assert validator.is_valid({"config": fine, "encryptionsalt": "v1:x"})
     assert not validator.is_valid({"config": {**fine, "homelab:clusters": {}}})

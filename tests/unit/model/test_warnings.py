@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 import config
 from model.warnings import CHECKS, advice
-from tests.stacks.base import STACKS, Case, document, json_of
+from tests.cases.stack_cases import ROOT, Case, stack_json
 
 SEEN: dict[str, dict[str, Any]] = {
     "nodes: 2 control planes need a quorum of 2 for etcd and survive the loss of 0, as 1 would; "
@@ -58,7 +57,7 @@ SEEN: dict[str, dict[str, Any]] = {
 
 
 def advice_of(**case: Any) -> tuple[str, ...]:  # noqa: ANN401 - the fields of a case
-    return advice(config.parse(json.dumps(document(Case(**case)))))
+    return advice(config.parse(Case(**case).json()))
 
 
 @pytest.mark.parametrize(("warning", "case"), SEEN.items())
@@ -72,7 +71,7 @@ def test_each_check_has_a_warning_here() -> None:
 
 def test_the_reference_stack_has_no_warning() -> None:
     """A person who copies it starts without noise."""
-    assert advice(config.parse(json_of(STACKS.parent.parent / "Pulumi.homelab.yaml"))) == ()
+    assert advice(config.parse(stack_json(ROOT / "Pulumi.homelab.yaml"))) == ()
 
 
 def test_two_addresses_less_count_for_a_pool_without_first_and_last() -> None:

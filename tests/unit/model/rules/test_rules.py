@@ -18,7 +18,7 @@ from model.rules.endpoints import endpoint_is_not_in_the_pool
 from model.rules.labels import policy_selects_a_node
 from model.rules.owned_keys import contradictions
 from model.rules.ranges import ranges_are_disjoint
-from tests.stacks.base import STACKS, json_of
+from tests.cases.stack_cases import valid
 
 LEASE_TOO_SHORT = (
     "loadBalancer.leases.duration: 4s must be longer than renewDeadline 5s, "
@@ -55,7 +55,7 @@ OWNED = {"hubble.enabled": "see cilium.hubble", "hubble.ui.enabled": "see cilium
 
 @pytest.fixture
 def cluster() -> Any:  # noqa: ANN401 - a YAML document
-    return json.loads(json_of(STACKS / "valid" / "untagged.yaml"))
+    return valid()["untagged"].cluster()
 
 
 def lines_of(document: object) -> list[str]:
