@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pulumi import automation
 
 from lab import engine, inventory, parts_table, project, report, simulator
+from ops import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,15 +94,12 @@ def up(layout: Layout) -> int:
         began = time.monotonic()
         result = stack.up(on_output=say, show_secrets=False, color=_color())
         say(f"== pulumi up took {time.monotonic() - began:.1f} s\n")
-        outputs = result.outputs
-        client = report.Client(layout, outputs["kubeconfig"].value)
-        passed = report.show(client, len(outputs["nodes"].value), _requested(outputs), say)
-    say(CLOSING if passed else "\nThe lab is up, but not every check passed (see FAIL above).")
+        say("== verify")
+        rows = report.rows(layout, result.outputs)
+        say(table.as_text(rows))
+    passed = table.exit_status(rows) == table.ALL_PASS
+    say(CLOSING if passed else "\nThe lab is up, but not every check passed (see fail above).")
     return 0 if passed else 1
-
-
-def _requested(outputs: automation.OutputMap) -> str:
-    return str(outputs["requestedAddresses"].value["/".join(report.INGRESS)])
 
 
 def preview(layout: Layout) -> int:

@@ -1,7 +1,7 @@
 """The engine's half of a command: it runs inside the LAN's network namespace, where the nodes are.
 
-`python -m lab.real.inside up|destroy STATE`; `lab.real.make_targets` starts it there. What came of it is
-written to `run.json` of the state directory.
+`python -m lab.real.inside up|destroy|verify STATE`; `lab.real.make_targets` starts it there. What came of it
+is written to `run.json` of the state directory.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 
 from pulumi.automation import CommandError
 
+from clients.talos import process
 from lab import engine
 from lab.project import replace
 from lab.real import program
-from lab.real.real_layout import RealLayout
+from lab.real.real_layout import STACK, RealLayout
+from ops import sources, table
+from ops import verify as product_verify
+from ops.sources import Credentials
 
 if TYPE_CHECKING:
     from pulumi import automation
@@ -49,11 +53,23 @@ def destroy(layout: RealLayout) -> automation.UpdateSummary:
 COMMANDS = {"up": up, "destroy": destroy}
 
 
+def verify(layout: RealLayout) -> int:
+    """Write the table of `ops verify`, asked from inside the LAN."""
+    outputs = program.open_stack(layout).outputs()
+    credentials = Credentials(str(outputs["kubeconfig"].value), str(outputs["talosconfig"].value))
+    cluster = sources.cluster(sources.Place(project=layout.project, stack=STACK))
+    rows = product_verify.verify(cluster, credentials, process.talosctl, product_verify.Wish())
+    replace(layout.run, table.as_json(rows))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Run one command; the engine's failure is one message, its own words were streamed."""
     command, state = arguments
     layout = RealLayout(Path(state))
     layout.run.unlink(missing_ok=True)
+    if command == "verify":
+        return verify(layout)
     began = time.monotonic()
     try:
         summary = COMMANDS[command](layout)

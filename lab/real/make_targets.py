@@ -17,10 +17,11 @@ from lab.real.proof import cluster_claims as cluster_proof
 from lab.real.proof import failover, traffic_policies
 from lab.real.proof import lan_claims as lan_proof
 from lab.real.proof.subject import Subject
-from lab.real.record import RunRecord
-from lab.report import Check
+from lab.real.record import Check, RunRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lab.real.real_layout import RealLayout
 
 NODES = "LAB_REAL_NODES"
@@ -67,7 +68,18 @@ def up(layout: RealLayout) -> int:
         workload.apply(subject.cluster, len(subject.config.workers) or 1)
         record.take(cluster_proof.checks(subject), subject)
         record.take(lan_proof.checks(subject), subject)
+        record.take(verified(made), subject)
         return record.finish(subject)
+
+
+def verified(made: site.Site) -> Iterator[Check]:
+    """Yield the lines of `ops verify`."""
+    if inside(made, "verify") != 0:
+        raise site.SiteError("ops verify could not look, see above")
+    for row in json.loads(made.layout.run.read_text())["checks"]:
+        yield Check(
+            f"verify: {row['check']}", row["verdict"] != "fail", f"{row['verdict']}: {row['evidence']}"
+        )
 
 
 def prove(layout: RealLayout) -> int:
@@ -112,13 +124,18 @@ def run(made: site.Site, command: str, record: RunRecord) -> dict[str, Any]:
     """
     say(f"\n== pulumi {command}")
     made.groups.end(PROGRAM)
-    python = (sys.executable, "-m", "lab.real.inside", command, str(made.layout.state))
-    joined = made.groups.joining(PROGRAM, *lan_bridge.inside(lan_bridge.LAN, *python))
-    if subprocess.run(joined, cwd=REPOSITORY, check=False).returncode != 0:
+    if inside(made, command) != 0:
         raise site.SiteError(f"pulumi {command} failed, see above")
     result: dict[str, Any] = json.loads(made.layout.run.read_text())
     record.ran(command, result["seconds"])
     return result
+
+
+def inside(made: site.Site, command: str) -> int:
+    """Run a command of `lab.real.inside` in the LAN's namespace; return its exit status."""
+    python = (sys.executable, "-m", "lab.real.inside", command, str(made.layout.state))
+    joined = made.groups.joining(PROGRAM, *lan_bridge.inside(lan_bridge.LAN, *python))
+    return subprocess.run(joined, cwd=REPOSITORY, check=False).returncode
 
 
 def examine(made: site.Site) -> Subject:

@@ -13,7 +13,22 @@ if TYPE_CHECKING:
 
     from lab.real.proof.subject import Subject
     from lab.real.real_layout import RealLayout
-    from lab.report import Check
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim and what the cluster said."""
+
+    claim: str
+    passed: bool
+    evidence: str
+
+    def __str__(self) -> str:
+        """One or more lines for a terminal."""
+        lines = self.evidence.strip().splitlines() or ["(nothing)"]
+        return "\n".join(
+            [f"{'ok  ' if self.passed else 'FAIL'} {self.claim}", *(f"       {line}" for line in lines)]
+        )
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from lab import report
+from ops.table import Verdict
 
 if TYPE_CHECKING:
     from pulumi import automation
@@ -36,8 +37,12 @@ def test_one_up_takes_nodes_from_maintenance_mode_to_an_assigned_address(
 ) -> None:
     """Every claim that `make lab` prints holds."""
     assert set(lab.changes(first)) == {"create"}
-    failed = [str(check) for check in report.checks(client, 5, REQUESTED) if not check.passed]
-    assert failed == []
+    rows = {row.check: row for row in report.rows(lab.layout, first.outputs)}
+    assert [row for row in rows.values() if row.verdict is Verdict.FAIL] == []
+    assert rows["nodes Ready"].evidence == "5 of 5"
+    assert rows[f"{REQUESTED} assigned"].evidence == "Service ingress-nginx/ingress-nginx-controller holds it"
+    releases = json.loads(client.run("helm", "list", "--namespace=kube-system", "--output=json"))
+    assert [(release["name"], release["status"]) for release in releases] == [("cilium", "deployed")]
 
 
 def test_outputs_are_complete_and_credentials_are_secret(first: automation.UpResult) -> None:

@@ -10,6 +10,7 @@ import yaml
 from pulumi import automation
 
 from lab import report, simulator
+from ops.table import Verdict
 from tests.lab.conftest import fresh_lab
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def done(single: Run, bundle: str) -> automation.UpResult:
 
 def test_one_node_becomes_a_cluster_with_its_address(single: Run, done: automation.UpResult) -> None:
     assert done.outputs["endpoint"].value == f"https://{ADDRESS}:6443"
-    client = report.Client(single.layout, done.outputs["kubeconfig"].value)
-    assert [str(check) for check in report.checks(client, 1, "10.0.50.200") if not check.passed] == []
+    rows = {row.check: row for row in report.rows(single.layout, done.outputs)}
+    assert [row for row in rows.values() if row.verdict is Verdict.FAIL] == []
+    assert rows["nodes Ready"].evidence == "1 of 1"
 
 
 def test_its_identity_is_the_imported_one(done: automation.UpResult, bundle: str) -> None:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 CLAIMS = {
     UP: (
         "`talosctl health` passes",
-        "all 3 Nodes are Ready",
-        "no kube-proxy anywhere",
+        "verify: nodes Ready",
+        "verify: kube-proxy absent",
+        "no kube-proxy process on any node",
         f"Cilium is the chart's release {CILIUM}",
         "KubeProxyReplacement True",
         "pods have addresses of 10.244.0.0/16",
@@ -24,7 +25,8 @@ CLAIMS = {
         "reaches a pod on another node",
         "CoreDNS is available",
         "reaches a Service by its DNS name",
-        "the ingress Service holds 10.0.50.200",
+        "verify: 10.0.50.200 assigned",
+        "verify: 10.0.50.200 announced",
         "the lease names one node",
         "client1: ARP for 10.0.50.200 is answered by",
         "client1: HTTP on 10.0.50.200",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from lab.real.admin import wait_for
 from lab.real.lan_client import owner
 from lab.real.proof.lan_claims import settled_holder
-from lab.report import Check, condition
+from lab.real.record import Check
+from lab.report import condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

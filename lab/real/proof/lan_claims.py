@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lab.real import workload
 from lab.real.admin import wait_for
 from lab.real.lan_client import owner
-from lab.report import Check
+from lab.real.record import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,6 @@ TRIES = 12
 
 def checks(subject: Subject) -> Iterator[Check]:
     """Yield every claim about the address."""
-    yield holds_address(subject)
     holder = settled_holder(subject)
     yield Check("the lease names one node", holder in announcers(subject), f"holderIdentity: {holder}")
     yield programmed(subject, holder)
@@ -30,18 +29,6 @@ def checks(subject: Subject) -> Iterator[Check]:
         yield arp(subject, client, holder)
         yield http(subject, client, holder)
     yield unused(subject)
-
-
-def holds_address(subject: Subject) -> Check:
-    """The ingress Service has the address it asked for."""
-    service = subject.cluster.get("service", workload.SERVICE, f"--namespace={workload.NAMESPACE}")
-    entries = service["status"]["loadBalancer"].get("ingress", [])
-    shown = subject.cluster.kubectl("get", "services", "--all-namespaces")
-    return Check(
-        f"the ingress Service holds {subject.address}",
-        entries == [{"ip": subject.address, "ipMode": "VIP"}],
-        shown,
-    )
 
 
 def announcers(subject: Subject) -> set[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lab.real import workload
 from lab.real.admin import wait_for
 from lab.real.proof.lan_claims import TRIES, announcers, settled_holder
-from lab.report import Check
+from lab.real.record import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
