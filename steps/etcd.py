@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from steps.job import Job
 
 DATA = "/var/lib/etcd"
+_NOT_MOUNTED = "its service cri does not run yet, so /var may not be mounted"
 ETCD_CHECK = (
     "`talosctl service etcd`, `talosctl logs etcd` and `talosctl etcd members` on the control planes named; "
     "a member that no longer exists is removed with `talosctl etcd remove-member`"
@@ -61,7 +62,7 @@ def examine(job: Job, access: Access) -> EtcdFinding:
         return EtcdFinding(access.name, Evidence.MEMBER, found)
     if _service_runs(job.call(talosctl.get(access, "services", "etcd"))):
         return EtcdFinding(access.name, Evidence.DATA)
-    return _examine_directory(access.name, job.call(talosctl.list_directory(access, DATA)))
+    return _examine_directory(job, access)
 
 
 def member_id(result: Result) -> str:
@@ -78,14 +79,29 @@ def _service_runs(result: Result) -> bool:
     )
 
 
-def _examine_directory(name: str, listing: Result) -> EtcdFinding:
-    """Return what a listing of etcd's data directory says."""
+def _examine_directory(job: Job, access: Access) -> EtcdFinding:
+    """Look into etcd's data directory.
+
+    Talos' API answers before `/var` is mounted, and then the directory is missing whatever the volume holds.
+    The service cri starts only after it (Volumes() of Talos' system/services/cri.go): once it runs, a
+    directory that is still missing is none.
+    """
+    listing = job.call(talosctl.list_directory(access, DATA))
+    if _is_missing(listing):
+        if not _service_runs(job.call(talosctl.get(access, "services", "cri"))):
+            return EtcdFinding(access.name, Evidence.UNKNOWN, _NOT_MOUNTED)
+        listing = job.call(talosctl.list_directory(access, DATA))
     entries = {line.split()[-1] for line in listing.stdout.splitlines() if line.strip()}
     if "member" in entries:
-        return EtcdFinding(name, Evidence.DATA)
-    if listing.ok or "no such file or directory" in listing.stderr:
-        return EtcdFinding(name, Evidence.EMPTY)
-    return EtcdFinding(name, Evidence.UNKNOWN, words(listing))
+        return EtcdFinding(access.name, Evidence.DATA)
+    if listing.ok or _is_missing(listing):
+        return EtcdFinding(access.name, Evidence.EMPTY)
+    return EtcdFinding(access.name, Evidence.UNKNOWN, words(listing))
+
+
+def _is_missing(listing: Result) -> bool:
+    """Return whether the listing failed because there is no such directory."""
+    return not listing.ok and "no such file or directory" in listing.stderr
 
 
 def known_members(job: Job, access: Access) -> tuple[frozenset[str], frozenset[str]] | str:

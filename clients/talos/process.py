@@ -59,7 +59,7 @@ def talosctl(invocation: Invocation, limit: float, listener: Listener | None = N
     """Run one call of talosctl and return its result, whatever its exit status.
 
     Raises:
-        StepError: talosctl is not on PATH.
+        OperationError: talosctl is not on PATH, or cannot be started.
     """
     with ExitStack() as stack:
         descriptors = {
@@ -106,6 +106,11 @@ def _started(argv: list[str], descriptors: tuple[int, ...]) -> Iterator[subproce
         raise OperationError(
             "talosctl is not on PATH",
             "install talosctl of the cluster's Talos version and run `pulumi up` again",
+        ) from None
+    except OSError as error:
+        raise OperationError(
+            f"talosctl on PATH cannot be started: {(error.strerror or str(error)).lower()}",
+            "`talosctl version --client`: it must be a program for this machine",
         ) from None
     with process:
         try:

@@ -96,9 +96,10 @@ def members(*ids: str, learners: tuple[str, ...] = ()) -> Result:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of talosctl: its words without flags, its node, and everything."""
+    """One call of talosctl: its first two words without flags, all of them, its node, and everything."""
 
     verb: str
+    words: str
     node: str
     invocation: Invocation
 
@@ -109,7 +110,7 @@ class Call:
 
 @dataclass
 class FakeTalos:
-    """Answers calls by verb and node; the last answer of a list is repeated."""
+    """Answers calls by all words or the first two, and by node; the last answer of a list is repeated."""
 
     calls: list[Call] = field(default_factory=list)
     answers: dict[tuple[str, str], list[Result]] = field(default_factory=dict)
@@ -123,7 +124,8 @@ class FakeTalos:
         call = _call(invocation)
         self.calls.append(call)
         self.before(call)
-        queue = self.answers.get((call.verb, call.node)) or self.answers.get((call.verb, "*"))
+        keys = ((words, node) for words in (call.words, call.verb) for node in (call.node, "*"))
+        queue = next((self.answers[key] for key in keys if self.answers.get(key)), None)
         assert queue, f"unexpected call: {call.verb} on {call.node}"
         result = queue.pop(0) if len(queue) > 1 else queue[0]
         assert listener
@@ -140,7 +142,8 @@ def _call(invocation: Invocation) -> Call:
     plain = [word for word in words if not word.startswith("-")]
     nodes = [word.removeprefix("--nodes=") for word in words if word.startswith("--nodes=")]
     insecure = ["insecure"] if "--insecure" in words else []
-    return Call(" ".join([*plain[:2], *insecure]), "".join(nodes), invocation)
+    verb, whole = (" ".join([*words, *insecure]) for words in (plain[:2], plain))
+    return Call(verb, whole, "".join(nodes), invocation)
 
 
 class Looks:

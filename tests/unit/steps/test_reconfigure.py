@@ -159,6 +159,7 @@ def test_before_bootstrap_there_is_nothing_to_protect() -> None:
     reboots(made)
     made.talos.on("get etcdmember", NONE)
     made.talos.on("get services", resource({"running": False}))
+    made.talos.on("get services cri", resource({"running": True}))
     made.talos.on("list /var/lib/etcd", failed("lstat /var/lib/etcd: no such file or directory"))
     assert apply(made.job) == "cp1 configured"
     assert made.talos.count("etcd members") == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -237,6 +239,30 @@ def test_the_folder_runs_as_a_program(
     assert caught.value.code == 2
     assert sys.path[0] == str(ROOT)
     assert capsys.readouterr().err.startswith("usage: python3 -IS steps STEP")
+
+
+@pytest.mark.parametrize("version", [(3, 9, 13, "final", 0), (3, 10, 0), (3, 6, 8)])
+def test_an_old_python_gets_one_line(
+    version: tuple[object, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "version_info", version)
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(ROOT / "steps" / "__main__.py"), run_name="__main__")
+    assert caught.value.code == 1
+    number = ".".join(str(part) for part in version[:3])
+    assert capsys.readouterr().err == (
+        f"Python 3.11 or newer is needed, this is {number}\n"
+        "check: `python3 --version` in the shell that runs pulumi; nothing was changed\n"
+    )
+
+
+def test_an_old_python_can_read_the_entry_point() -> None:
+    source = (ROOT / "steps" / "__main__.py").read_text()
+    ast.parse(source, feature_version=(3, 6))
+    used = set(re.findall(r"^(?:from|import) (\S+)", source, re.MULTILINE))
+    assert used == {"sys", "os.path"}, "what stands at the top must exist in Python 3.6"
+    with pytest.raises(SyntaxError):
+        ast.parse("match 1:\n    case 1: pass", feature_version=(3, 6))
 
 
 def test_importing_the_program_runs_nothing() -> None:

@@ -48,7 +48,7 @@ type Boot struct {
 	node       *nodeconfig.Node
 	member     *cluster.Node
 	stage      runtime.MachineStage
-	bootable   bool // bootstrap is allowed
+	bootable   bool // /var is mounted, bootstrap is allowed
 	rollback   *time.Timer
 	statusLock sync.Mutex
 }
@@ -122,7 +122,7 @@ func (b *Boot) Stage() runtime.MachineStage {
 	return b.stage
 }
 
-// BootstrapAllowed tells whether the container runtime is up.
+// BootstrapAllowed tells whether /var is mounted and the container runtime is up.
 func (b *Boot) BootstrapAllowed() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

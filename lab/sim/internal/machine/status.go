@@ -232,16 +232,16 @@ func (b *Boot) startServices() {
 		return
 	}
 
+	b.mu.Lock()
+	b.bootable = true
+	b.mu.Unlock()
+
 	b.Services.Set("cri", services.Running, "Health check successful", services.Healthy)
 
 	if b.Node().ControlPlane() {
 		b.Services.Set("trustd", services.Running, "Health check successful", services.Healthy)
 		b.Services.Set("etcd", services.Preparing, "Running pre state", services.Unknown)
 	}
-
-	b.mu.Lock()
-	b.bootable = true
-	b.mu.Unlock()
 
 	b.Services.Set("kubelet", services.Running, "Health check successful", services.Healthy)
 

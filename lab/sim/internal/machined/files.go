@@ -42,7 +42,8 @@ func (s *Server) List(in *api.ListRequest, stream grpc.ServerStreamingServer[api
 	root := filepath.Clean("/" + in.GetRoot())
 
 	inside, ok := strings.CutPrefix(root, etcdPath)
-	if ok && s.boot.Node() != nil && s.boot.Node().ControlPlane() {
+	// Before /var is mounted there is no folder, whatever the volume holds; the container runtime starts after it.
+	if ok && s.boot.Node() != nil && s.boot.Node().ControlPlane() && s.boot.BootstrapAllowed() {
 		return listReal(s.boot.Machine.Disk.EtcdDir(), inside, root, in, stream)
 	}
 

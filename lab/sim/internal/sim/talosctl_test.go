@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	talos "github.com/siderolabs/talos/pkg/machinery/config/machine"
 
@@ -24,6 +25,7 @@ func TestFromMaintenanceToIdentity(t *testing.T) {
 	t.Run("identity", l.identity)
 	t.Run("configuration", l.configuration)
 	t.Run("restart", l.restart)
+	t.Run("before var is mounted", l.beforeVarIsMounted)
 }
 
 func (l *lab) maintenance(t *testing.T) {
@@ -91,6 +93,18 @@ func (l *lab) restart(t *testing.T) {
 	l.start()
 	l.eventually(func() answer { return l.as(l.cp, "get", "machineconfig", "-o", "yaml") }, "rack: a")
 	l.eventually(func() answer { return l.as(l.worker, "get", "machinestatus", "-o", "json") }, `"stage": "running"`)
+}
+
+// beforeVarIsMounted restarts nodes whose services never come: the API answers, and knows nothing of etcd's folder.
+func (l *lab) beforeVarIsMounted(t *testing.T) {
+	l.t = t
+	l.expect(l.as(l.cp, "ls", "/var/lib/etcd"), 0, ".")
+	l.stop()
+	l.settings.Durations.Boot = settings.Duration(time.Hour)
+	l.start()
+	l.eventually(func() answer { return l.as(l.cp, "get", "machinestatus") })
+	l.expect(l.as(l.cp, "ls", "/var/lib/etcd"), 1, "lstat /var/lib/etcd: no such file or directory")
+	l.expect(l.as(l.cp, "get", "services", "cri"), 1, "NotFound")
 }
 
 // TestCluster bootstraps the real control plane.

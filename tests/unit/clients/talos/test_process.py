@@ -124,6 +124,19 @@ def test_no_talosctl_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     )
 
 
+def test_a_talosctl_for_another_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "talosctl"
+    program.write_bytes(b"\xcf\xfa\xed\xfe")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OperationError) as caught:
+        talosctl(CALL, 30)
+    assert str(caught.value) == (
+        "talosctl on PATH cannot be started: exec format error\n"
+        "check: `talosctl version --client`: it must be a program for this machine"
+    )
+
+
 @pytest.mark.parametrize("memory", [True, False], ids=["memory", "unlinked"])
 def test_anonymous_files(memory: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # noqa: FBT001
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
