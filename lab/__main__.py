@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     except Interrupted as interrupted:
         return 128 + interrupted.number
     except CommandError:  # the engine's own words were streamed
-        print("lab: pulumi failed, see above; run the same command again once it is mended", file=sys.stderr)
+        print("lab: pulumi failed, see above; run the same command again once it is fixed", file=sys.stderr)
     return 1
 
 

@@ -92,7 +92,7 @@ def rows(layout: Layout, outputs: OutputMap) -> list[Row]:
     client = Client(layout, credentials.kubeconfig)
     cluster = sources.cluster(sources.Place(project=layout.project, stack=STACK))
     other = other_address(client)
-    found = verify.verify(cluster, credentials, process.talosctl, verify.Wish())
+    found = verify.verify(cluster, credentials, process.talosctl, verify.Scope())
     return [*found, _other_service(other, [str(reservation.address) for reservation in cluster.requested])]
 
 

@@ -9,14 +9,14 @@ from model.types import ChartRepository, DnsLabel, LinkName
 
 
 def parse_kube_proxy_replacement(value: object) -> bool | str:
-    """Return true, false or the old word strict; false is refused by a rule, with its reason.
+    """Return true, false or the old value strict; false is refused by a rule, with its reason.
 
     Raises:
         ValueError: on any other value.
     """
     if isinstance(value, bool) or value == "strict":
         return value
-    raise ValueError("must be true (or strict, the word of charts before 1.14 for the same)")
+    raise ValueError("must be true (or strict, as charts before 1.14 called it)")
 
 
 KubeProxyReplacement = Annotated[
@@ -85,7 +85,7 @@ class Cilium(Model):
     chart: Chart = Field(default=Chart(), description="Where the chart comes from.")
     kube_proxy_replacement: KubeProxyReplacement = Field(
         default=True,
-        description="true, or the old word strict, which means the same; false is refused.",
+        description="true, or the old value strict, which means the same; false is refused.",
     )
     routing_mode: Literal["tunnel", "native"] = Field(
         default="tunnel",

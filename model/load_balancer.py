@@ -8,7 +8,7 @@ from pydantic import Field
 
 from model.strict import Model
 from model.types import (
-    AcknowledgedWord,
+    AcknowledgementCode,
     Address4,
     DnsLabel,
     Network4,
@@ -81,9 +81,9 @@ class LoadBalancer(Model):
         description="Wait until a node holds the lease of each requested address.",
     )
 
-    acknowledge: AcknowledgedWord | None = Field(
+    acknowledge: AcknowledgementCode | None = Field(
         default=None,
-        description="The word that lets a refused change of pools take addresses from Services.",
+        description="Acknowledgement code of a refused change of pools: lets it take addresses from Services.",
     )
 
     @property

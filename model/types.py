@@ -183,7 +183,9 @@ ChartRepository = Annotated[
         "(?:https?|oci)://[^ @]+", "an https:// or oci:// address without credentials", "https://".__add__
     ),
 ]
-AcknowledgedWord = Annotated[
+AcknowledgementCode = Annotated[
     str,
-    spelled("[0-9a-f]{8}", "the word that the refused change printed: eight hex digits", str.lower),
+    spelled(
+        "[0-9a-f]{8}", "the acknowledgement code that the refused change printed: eight hex digits", str.lower
+    ),
 ]

@@ -37,7 +37,7 @@ def even_control_planes(cluster: Cluster) -> Iterator[str]:
 def strict_is_an_old_word(cluster: Cluster) -> Iterator[str]:
     """Charts before 1.14 had four words for what is a boolean today."""
     if cluster.cilium.kube_proxy_replacement == "strict":
-        yield "cilium.kubeProxyReplacement: strict is taken as true, the word of today's chart for the same"
+        yield "cilium.kubeProxyReplacement: strict is read as true, which is what today's charts call it"
 
 
 def dots_in_expressions(cluster: Cluster) -> Iterator[str]:
@@ -76,7 +76,7 @@ def more_requests_than_expected(cluster: Cluster) -> Iterator[str]:
 
 
 def exhausted_pool(cluster: Cluster) -> Iterator[str]:
-    """A Service without a wish would stay pending."""
+    """A Service that requests no address would stay pending."""
     balancer = cluster.load_balancer
     pool = balancer.cidr
     edges = not balancer.allow_first_last_ips and pool.prefixlen <= _SMALLEST_WITH_EDGES
@@ -113,7 +113,7 @@ def unused_ingress_address(cluster: Cluster) -> Iterator[str]:
 
 
 def nginx_is_archived(cluster: Cluster) -> Iterator[str]:
-    """Nobody mends it any more; the images can still be had."""
+    """It is no longer maintained; the images are still available."""
     if cluster.ingress.controller == "nginx":
         yield (
             "ingress.controller: upstream archived Ingress Nginx in March 2026, it gets no security fixes; "

@@ -82,7 +82,7 @@ def _run_verify(options: argparse.Namespace) -> int:
     place = _place(options)
     cluster = sources.cluster(place)
     credentials = sources.credentials(place, sources.run_pulumi)
-    rows = verify.verify(cluster, credentials, process.talosctl, verify.Wish(probe=options.probe))
+    rows = verify.verify(cluster, credentials, process.talosctl, verify.Scope(probe=options.probe))
     return _show(options, rows)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class Scope:
     """How far to look: whether to open connections to the addresses from this machine."""
 
     probe: bool = False
@@ -47,7 +47,7 @@ def look(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner) -> 
     return replace(seen, links=links, links_unknown=unknown)
 
 
-def verify(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner, wish: Wish) -> list[Row]:
+def verify(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner, scope: Scope) -> list[Row]:
     """Return the whole table.
 
     Raises:
@@ -56,14 +56,14 @@ def verify(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner, w
     seen = look(cluster, credentials, runner)
     rows = list(checks.rows(cluster, seen))
     for reservation in cluster.requested:
-        rows.extend(_from_the_lan(cluster, reservation, seen, wish))
+        rows.extend(_from_the_lan(cluster, reservation, seen, scope))
     return rows
 
 
-def _from_the_lan(cluster: Cluster, reservation: Reservation, seen: Seen, wish: Wish) -> Iterator[Row]:
+def _from_the_lan(cluster: Cluster, reservation: Reservation, seen: Seen, scope: Scope) -> Iterator[Row]:
     """Yield what this machine sees of an address."""
     address = reservation.address
-    reason = seen.agents_absent or ("" if wish.probe else "not asked for (--probe opens connections)")
+    reason = seen.agents_absent or ("" if scope.probe else "not asked for (--probe opens connections)")
     service = seen.service(reservation.namespace, reservation.name)
     ports = sorted(port.number for port in service.ports if port.protocol == "TCP") if service else []
     if reason or not ports:

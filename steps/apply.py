@@ -170,7 +170,7 @@ class _Arrival:
         self._forget()
 
     def _forget(self) -> None:
-        """Begin anew when the node appears again."""
+        """Start over when the node appears again."""
         self._pause = _FIRST_QUESTION
         self._next = 0.0
         self._answer = Pending(f"{self._node.peer.name} answers with its configuration")

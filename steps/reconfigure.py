@@ -126,7 +126,7 @@ def spare(job: Job, peer: Peer, others: tuple[Peer, ...]) -> Done[bool] | Pendin
 def working(job: Job, peer: Peer) -> Done[str] | Pending:
     """Return which boot of the node this is, once it works with its configuration.
 
-    The status is made anew at each boot, so the moment of its creation names the boot.
+    The status is recreated at each boot, so the moment of its creation names the boot.
     """
     result = job.call(talosctl.get(job.access(peer), "machinestatus"))
     if not result.ok:

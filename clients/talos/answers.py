@@ -77,7 +77,7 @@ def words(result: Result) -> str:
     line = re.sub(r"\s+", " ", text.replace(_CHATTER, "")).strip()
     line = _WRAPPED.sub(r"\1", re.sub(r"rpc error: code = (\w+) desc = ", r"\1: ", line))
     if not line:
-        return f"exit status {result.status} without a word"
+        return f"exit status {result.status} without any output"
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 

@@ -53,7 +53,7 @@ class Recipe:
 
     Attributes:
         names: Repository and tag, several where it is asked for by several.
-        tools: The built tools in it; a change of one makes the image anew.
+        tools: The built tools in it; a change of one recreates the image.
         fill: Puts the files into an empty tree that has the common directories.
         entrypoint: What runs without a command.
     """

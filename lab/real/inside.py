@@ -58,7 +58,7 @@ def verify(layout: RealLayout) -> int:
     outputs = program.open_stack(layout).outputs()
     credentials = Credentials(str(outputs["kubeconfig"].value), str(outputs["talosconfig"].value))
     cluster = sources.cluster(sources.Place(project=layout.project, stack=STACK))
-    rows = product_verify.verify(cluster, credentials, process.talosctl, product_verify.Wish())
+    rows = product_verify.verify(cluster, credentials, process.talosctl, product_verify.Scope())
     replace(layout.run, table.as_json(rows))
     return 0
 
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
     try:
         summary = COMMANDS[command](layout)
     except CommandError:
-        say("lab-real: pulumi failed, see above; run the same command again once it is mended")
+        say("lab-real: pulumi failed, see above; run the same command again once it is fixed")
         return 1
     seconds = round(time.monotonic() - began, 1)
     replace(layout.run, json.dumps({"seconds": seconds, "changes": summary.resource_changes or {}}))

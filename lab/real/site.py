@@ -53,7 +53,7 @@ def provide(say: Callable[[str], None]) -> Parts:
 
     Raises:
         Unsuitable: the lab cannot run on this machine, with the reasons.
-        ToolsError: a tool cannot be had.
+        ToolsError: a tool is not available.
     """
     machine = host.inspect()
     packages.ensure(say)

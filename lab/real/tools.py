@@ -66,7 +66,7 @@ def collect(host: Host) -> Tools:
     """Find or build everything.
 
     Raises:
-        ToolsError: something cannot be had; a line for each.
+        ToolsError: something is not available; a line for each.
     """
     names = [*PROGRAM, *NODE, *KUBERNETES, *CILIUM]
     if host.sys_resource:

@@ -1,4 +1,4 @@
-"""The pods behind the ingress Service: a real HTTP server where the controller's image cannot be had."""
+"""The pods behind the ingress Service: a real HTTP server where the controller's image is not available."""
 
 from __future__ import annotations
 

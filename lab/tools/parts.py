@@ -49,7 +49,7 @@ def provide(progress: Progress | None = None) -> Provided:
     are then built beside the other tools, and only where needed.
 
     Raises:
-        ToolsError: something could not be had.
+        ToolsError: something is not available.
         Interrupted: a signal ended the run; the next one resumes.
     """
     told = progress or Progress()

@@ -195,7 +195,7 @@ SPECS: Final[tuple[Spec, ...]] = (
         tags="osusergo,ipam_provider_operator",
     ),
     _own("talos-sim", "sim", "."),
-    # Built only where the real plugins cannot be had: `lab.tools.provider_plugins` decides.
+    # Built only where the real plugins are not available: `lab.tools.provider_plugins` decides.
     _own("pulumi-resource-command", "plugins", optional=True),
     _own("pulumi-resource-kubernetes", "plugins", optional=True),
     # Real nodes and the real Cilium agent: only `make lab-real` asks for them.

@@ -95,7 +95,7 @@ def complete(real: Mapping[str, Plugin], own: Mapping[str, Path]) -> dict[str, P
 
 
 def find(pulumi: Path, progress: Progress | None = None) -> dict[str, Plugin]:
-    """Return a plugin for every provider; the lab's own are built where the real ones cannot be had.
+    """Return a plugin for every provider; the lab's own are built where the real ones are not available.
 
     Raises:
         ToolsError: a stand-in cannot be built.

@@ -48,7 +48,7 @@ def ensure(names: Iterable[str] | None = None, progress: Progress | None = None)
 
     Raises:
         ValueError: a name is unknown.
-        ToolsError: some tools could not be had; the others are in the cache all the same.
+        ToolsError: some tools are not available; the others are in the cache.
         Interrupted: a signal ended the run; the next run resumes.
     """
     told = progress or Progress()

@@ -1,4 +1,4 @@
-"""What `go` says when a module cannot be had. Pure."""
+"""What `go` says when a module is not available. Pure."""
 
 from __future__ import annotations
 

@@ -70,8 +70,12 @@ def of_endpoint(endpoint: Endpoint) -> tuple[Claim, ...]:
 def of_services(load_balancer: LoadBalancer, ingress: Ingress) -> tuple[Claim, ...]:
     """Return the addresses that Services ask for, that of the ingress first."""
     claims = [
-        Claim(f"loadBalancer.reservations.{index}.address", f"{wish.namespace}/{wish.name}", wish.address)
-        for index, wish in enumerate(load_balancer.reservations)
+        Claim(
+            f"loadBalancer.reservations.{index}.address",
+            f"{reservation.namespace}/{reservation.name}",
+            reservation.address,
+        )
+        for index, reservation in enumerate(load_balancer.reservations)
     ]
     if ingress.controller != "none" and ingress.address is not None:
         claims.insert(

@@ -40,7 +40,7 @@ def foreign_class(service: Service, _seen: Seen) -> Finding | None:
         return None
     return Finding(
         f"loadBalancerClass {service.load_balancer_class} belongs to another controller than Cilium",
-        "remove spec.loadBalancerClass (the Service must be made again) or set io.cilium/l2-announcer",
+        "remove spec.loadBalancerClass (the Service must be recreated) or set io.cilium/l2-announcer",
     )
 
 
@@ -62,7 +62,7 @@ def unusable_pool(service: Service, seen: Seen) -> Finding | None:
 
 
 def wanted_pools(service: Service, seen: Seen) -> list[Pool]:
-    """Return the pools with the addresses it asks for; without a wish, those whose selector matches it."""
+    """Return the pools with the addresses it requests; if it requests none, those whose selector matches."""
     if service.requested:
         return [p for p in seen.pools if any(p.holds(address) for address in service.requested)]
     return [p for p in seen.pools if p.selector.matches(service.selectable)]
@@ -97,7 +97,7 @@ def _clash(service: Service, holder: Service, address: IPv4Address) -> Finding |
     if not (service.sharing_key or holder.sharing_key):
         return Finding(
             f"{address} is held by {holder.key}",
-            f"reserve it (loadBalancer.reservations) and make {holder.key} anew, so that it gets another",
+            f"reserve it (loadBalancer.reservations) and recreate {holder.key}, so that it gets another",
         )
     reason = sharing.clash(service, holder)
     if not reason:

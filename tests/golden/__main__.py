@@ -1,4 +1,4 @@
-"""`python -m tests.golden`: writes the golden files anew; `git diff` then shows what the change means."""
+"""`python -m tests.golden`: writes the golden files again; `git diff` then shows what the change means."""
 
 from tests.golden.documents import GOLDEN, documents
 

@@ -161,8 +161,8 @@ def test_a_smaller_pool_is_shown_as_text_and_refused_while_services_use_the_rest
     assert pools(client) == before
 
 
-def test_the_word_of_the_refusal_lets_the_change_through(lab: Run, client: report.Client) -> None:
-    """And more addresses afterwards need no word."""
+def test_the_acknowledgement_code_lets_the_change_through(lab: Run, client: report.Client) -> None:
+    """And more addresses afterwards need no acknowledgement code."""
     with config(lab, loadBalancer__cidr="10.0.50.200/30"):
         found = re.search(r"acknowledge: '([0-9a-f]{8})'", refused(lab))
     assert found is not None

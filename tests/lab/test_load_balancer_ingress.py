@@ -44,7 +44,7 @@ def chart(lab: Run) -> str:
 
 
 def retire(lab: Run) -> None:
-    """Step one: no controller; the word of the refusal allows that the address leaves its Service."""
+    """Step one: no controller; the acknowledgement code allows that the address leaves its Service."""
     with config(lab, ingress__controller="none"):
         found = re.search(r"acknowledge: '([0-9a-f]{8})'", refused(lab))
         assert found is not None

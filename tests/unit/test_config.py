@@ -106,7 +106,7 @@ def test_warnings_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     given(STRICT)
     config.load()
     assert said == [
-        "cilium.kubeProxyReplacement: strict is taken as true, the word of today's chart for the same",
+        "cilium.kubeProxyReplacement: strict is read as true, which is what today's charts call it",
     ]
 
 

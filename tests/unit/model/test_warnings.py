@@ -13,7 +13,7 @@ from tests.cases.stack_cases import ROOT, Case, stack_json
 SEEN: dict[str, dict[str, Any]] = {
     "nodes: 2 control planes need a quorum of 2 for etcd and survive the loss of 0, as 1 would; "
     "use an odd number": {"without": ["nodes.2"]},
-    "cilium.kubeProxyReplacement: strict is taken as true, the word of today's chart for the same": {
+    "cilium.kubeProxyReplacement: strict is read as true, which is what today's charts call it": {
         "changes": {"cilium.kubeProxyReplacement": "strict"}
     },
     r"loadBalancer.interfaces.1: a dot matches any character; for a dot write ^eth0\.50$": {

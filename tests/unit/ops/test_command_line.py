@@ -19,7 +19,7 @@ from ops.table import Row, failed, passed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ops.verify import Wish
+    from ops.verify import Scope
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = ["--config", str(ROOT / "Pulumi.lab.yaml")]
@@ -31,10 +31,10 @@ LAB = ["--config", str(ROOT / "Pulumi.lab.yaml")]
 def test_verify_prints_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: list[Row], status: int
 ) -> None:
-    wishes = []
+    scopes = []
 
-    def fake(_cluster: object, _credentials: object, _runner: object, wish: Wish) -> list[Row]:
-        wishes.append(wish.probe)
+    def fake(_cluster: object, _credentials: object, _runner: object, scope: Scope) -> list[Row]:
+        scopes.append(scope.probe)
         return rows
 
     monkeypatch.setattr(verify, "verify", fake)
@@ -42,7 +42,7 @@ def test_verify_prints_the_table(
     assert capsys.readouterr().out.startswith("pass  a  b\n")
     assert command_line.main(["verify", *LAB, "--json", "--probe"]) == status
     assert json.loads(capsys.readouterr().out)["passed"] is (status == 0)
-    assert wishes == [False, True]
+    assert scopes == [False, True]
 
 
 def test_what_cannot_be_checked_has_a_status_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ops import lan_probe, verify
 from ops.sources import CannotCheckError, Credentials
 from ops.table import Row, Verdict, passed
-from ops.verify import Wish
+from ops.verify import Scope
 from tests.unit.ops.ops_objects import CUSTOM, INGRESS, FakeKube, healthy, service
 from tests.unit.ops.test_observe import answering
 
@@ -66,7 +66,7 @@ def last(rows: list[Row]) -> Row:
 def test_nothing_is_opened_unless_asked_for(
     cluster: Cluster, api: dict[str, object], probes: list[str]
 ) -> None:
-    rows = verify.verify(cluster, BOTH, answering, Wish())
+    rows = verify.verify(cluster, BOTH, answering, Scope())
     assert probes == []
     assert last(rows).verdict is Verdict.NOT_APPLICABLE
     assert last(rows).evidence == "not asked for (--probe opens connections)"
@@ -78,7 +78,7 @@ def test_an_address_is_opened_on_each_tcp_port(
 ) -> None:
     ports = [{"port": 443}, {"port": 80}, {"port": 53, "protocol": "UDP"}]
     api["/api/v1/services"] = [service(INGRESS, "10.0.50.200", ports=ports)]
-    verify.verify(cluster, BOTH, answering, Wish(probe=True))
+    verify.verify(cluster, BOTH, answering, Scope(probe=True))
     vip = "10.0.50.200"
     assert probes == [f"arp {vip} in 10.0.50.0/24", f"tcp {vip}:80", f"tcp {vip}:443", f"http {vip}"]
 
@@ -87,7 +87,7 @@ def test_an_address_without_web_is_not_asked_for_a_page(
     cluster: Cluster, api: dict[str, object], probes: list[str]
 ) -> None:
     api["/api/v1/services"] = [service(INGRESS, "10.0.50.200", ports=[{"port": 22}])]
-    verify.verify(cluster, BOTH, answering, Wish(probe=True))
+    verify.verify(cluster, BOTH, answering, Scope(probe=True))
     assert probes == ["arp 10.0.50.200 in 10.0.50.0/24", "tcp 10.0.50.200:22"]
 
 
@@ -96,13 +96,13 @@ def test_there_is_nothing_to_open(
     cluster: Cluster, api: dict[str, object], probes: list[str], services: list[object]
 ) -> None:
     api["/api/v1/services"] = services
-    rows = verify.verify(cluster, BOTH, answering, Wish(probe=True))
+    rows = verify.verify(cluster, BOTH, answering, Scope(probe=True))
     assert (probes, last(rows).evidence) == ([], "its Service has no TCP port, or does not exist")
 
 
 def test_simulated_agents_answer_nothing(cluster: Cluster, api: dict[str, object], probes: list[str]) -> None:
     api[f"{CUSTOM}/v2/ciliumnodes"] = []
-    rows = verify.verify(cluster, BOTH, answering, Wish(probe=True))
+    rows = verify.verify(cluster, BOTH, answering, Scope(probe=True))
     assert probes == []
     assert last(rows).evidence.startswith("no Cilium agent really runs here")
 

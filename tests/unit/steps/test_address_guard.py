@@ -1,4 +1,4 @@
-"""The guard of the pools: what keeps an address, what would take it away, and the word that allows it."""
+"""The guard of the pools: what keeps an address, what would take it away, and what acknowledges that."""
 
 from __future__ import annotations
 

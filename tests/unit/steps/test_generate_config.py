@@ -84,7 +84,7 @@ def test_missing_secret() -> None:
     ("answer", "message"),
     [
         (ok("Client:\nTalos v1.12.4\n"), OTHER_MINOR),
-        (ok("nonsense"), "could not ask talosctl for its version: exit status 0 without a word"),
+        (ok("nonsense"), "could not ask talosctl for its version: exit status 0 without any output"),
         (failed("exec format error"), "could not ask talosctl for its version: exec format error"),
     ],
 )

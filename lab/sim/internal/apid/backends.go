@@ -141,7 +141,7 @@ func (p *peer) GetConnection(ctx context.Context, _ string) (context.Context, *g
 }
 
 // AppendInfo adds the node's name to an answer it only knows as bytes. Appending a field to a serialized message sets that
-// field; a unary answer wraps its only message in field 1, whose length must then be written anew.
+// field; a unary answer wraps its only message in field 1, whose length must then be written again.
 func (p *peer) AppendInfo(streaming bool, response []byte) ([]byte, error) {
 	mark, err := proto.Marshal(&common.Empty{Metadata: &common.Metadata{Hostname: p.target}})
 	if err != nil || streaming {

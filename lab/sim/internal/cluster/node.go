@@ -350,7 +350,7 @@ func (n *Node) Leave() {
 
 	n.finished.Wait()
 
-	// The next boot issues all of it anew.
+	// The next boot issues all of it again.
 	if err := os.RemoveAll(n.Disk.PKIDir()); err != nil {
 		n.Log("remove key material: %v", err)
 	}

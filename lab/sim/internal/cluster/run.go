@@ -122,7 +122,7 @@ func (s *session) close() {
 	s.cancel()
 	s.work.Wait()
 	s.proxy.close()
-	_ = os.RemoveAll(s.dir) // holds administrators' kubeconfigs, which the next session issues anew
+	_ = os.RemoveAll(s.dir) // holds administrators' kubeconfigs, which the next session issues again
 }
 
 // open returns nil when the session cannot be made; the loop tries again.

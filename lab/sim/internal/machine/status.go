@@ -58,7 +58,7 @@ func (b *Boot) report(err error) {
 	}
 }
 
-// refresh computes machinestatus anew and tells the event stream of a change.
+// refresh recomputes machinestatus and tells the event stream of a change.
 func (b *Boot) refresh() {
 	b.statusLock.Lock()
 	defer b.statusLock.Unlock()

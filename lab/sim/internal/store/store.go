@@ -42,7 +42,7 @@ func Open(dir string) (*Disk, error) {
 // EtcdDir is the machine's /var/lib/etcd.
 func (d *Disk) EtcdDir() string { return filepath.Join(d.dir, "etcd") }
 
-// PKIDir is the folder for key material the machine's children read; it is made anew at each boot.
+// PKIDir is the folder for key material the machine's children read; it is recreated at each boot.
 func (d *Disk) PKIDir() string { return filepath.Join(d.dir, "pki") }
 
 // State reads the state; a new disk has the zero state.

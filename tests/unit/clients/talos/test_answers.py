@@ -88,7 +88,7 @@ def test_a_call_that_was_ended_is_tried_again() -> None:
             OUR_CERTIFICATE_EXPIRED,
             "Unavailable: error reading server preface: remote error: tls: expired certificate",
         ),
-        ("", "exit status 1 without a word"),
+        ("", "exit status 1 without any output"),
         ("x" * 700, "x" * 600 + "…"),
     ],
     ids=["usage", "diff", "lines", "dial", "tls", "nothing", "long"],

@@ -67,7 +67,7 @@ def test_the_ends_of_a_range_follow_the_rule_of_cilium(
 
 
 def test_a_requested_address_is_for_its_service_alone() -> None:
-    """Without a pool of its own the first Service without a wish would take it."""
+    """Without a pool of its own the first Service that requests no address would take it."""
     general, ingress, *_ = pools(load("untagged"))
     assert general["spec"] == {"blocks": [{"start": "10.0.50.201", "stop": "10.0.50.207"}]}
     assert ingress == {

@@ -1,4 +1,4 @@
-"""Real provider plugins where they can be had, the lab's own where not."""
+"""Real provider plugins where they are available, the lab's own where not."""
 
 from __future__ import annotations
 

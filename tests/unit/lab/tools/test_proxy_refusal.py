@@ -1,4 +1,4 @@
-"""What `go` says when a module cannot be had."""
+"""What `go` says when a module is not available."""
 
 from __future__ import annotations
 
