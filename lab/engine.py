@@ -33,6 +33,7 @@ def environment(layout: Layout) -> dict[str, str]:
         "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # a copy of the whole state at every step
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",  # the table of parts names what the engine uses
         "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",  # `lab.tools` has checked it
         "PATH": f"{layout.tools}{os.pathsep}{os.environ['PATH']}",
     }

@@ -11,6 +11,7 @@ import yaml
 
 import config
 from model.faults import Faults
+from ops.kubeconfig_file import KubeconfigFileError, current_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,12 +104,22 @@ def credentials(place: Place, run: PulumiRunner) -> Credentials:
     Raises:
         CannotCheckError: a file cannot be read, or the stack has no such outputs.
     """
-    kubeconfig, talosconfig = _text(place.kubeconfig), _text(place.talosconfig)
+    kubeconfig, talosconfig = _kubeconfig(place.kubeconfig), _text(place.talosconfig)
     if place.kubeconfig is None and place.stack:
         outputs = stack_outputs(place, run)
         kubeconfig = outputs.get("kubeconfig", "")
         talosconfig = talosconfig or outputs.get("talosconfig", "")
     return Credentials(kubeconfig, talosconfig)
+
+
+def _kubeconfig(path: Path | None) -> str:
+    """Return the current context of the file, as one cluster and one user."""
+    if path is None:
+        return ""
+    try:
+        return current_context(_text(path), path.parent)
+    except KubeconfigFileError as error:
+        raise CannotCheckError(f"{path} cannot be used: {error}") from None
 
 
 def _text(path: Path | None) -> str:
@@ -149,6 +160,11 @@ def run_pulumi(argv: Sequence[str], directory: Path, /) -> str:
     except subprocess.TimeoutExpired:
         raise CannotCheckError(f"`{argv[0]}` gave no answer in {PULUMI_PATIENCE:.0f} s") from None
     if done.returncode != 0:
+        if "passphrase" in done.stderr:
+            raise CannotCheckError(
+                f"`{' '.join(argv[:3])}` needs the passphrase of the stack's secrets: "
+                "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
+            )
         words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise CannotCheckError(f"`{' '.join(argv[:3])}`: {words[-1]}")
     return done.stdout

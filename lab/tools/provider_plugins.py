@@ -1,11 +1,13 @@
-"""The providers: the real plugins where they are installed or can be installed, else the lab's own."""
+"""The providers: the real plugins where they are installed or can be installed, else the lab's own.
+
+Plugins on PATH are left out, here and by the engine (`PULUMI_IGNORE_AMBIENT_PLUGINS`): they do not tell their
+version, so nobody could say what a run used.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -129,26 +131,7 @@ def _installed(name: str) -> Plugin | None:
         path = home / "plugins" / f"resource-{name}-v{version}" / binary
         if path.is_file():
             return Plugin(name, version, path, real=True, origin=f"{origin}: {path.parent}")
-    on_path = shutil.which(binary)
-    if on_path and _says(Path(on_path)) == version:
-        return Plugin(name, version, Path(on_path), real=True, origin=f"real, on PATH: {on_path}")
     return None
-
-
-def _says(binary: Path) -> str | None:
-    """Return what a plugin prints as its version; a stand-in of the lab adds words and does not pass."""
-    try:
-        answer = subprocess.run(
-            [binary, "--version"],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip().removeprefix("v") if answer.returncode == 0 else None
 
 
 def _home() -> Path:

@@ -22,10 +22,9 @@ def encoded(text: str) -> str:
 
 
 def kubeconfig(pem: str) -> str:
-    return (
-        f"    server: https://127.0.0.1:6443\n    certificate-authority-data: {encoded(YEAR.certificate)}\n"
-        f"    client-certificate-data: {encoded(pem)}\n    client-key-data: {encoded(YEAR.key.pem)}\n"
-    )
+    cluster = {"server": "https://127.0.0.1:6443", "certificate-authority-data": encoded(YEAR.certificate)}
+    user = {"client-certificate-data": encoded(pem), "client-key-data": encoded(YEAR.key.pem)}
+    return yaml.safe_dump({"clusters": [{"cluster": cluster}], "users": [{"user": user}]}, width=10000)
 
 
 def talosconfig(pem: str) -> str:

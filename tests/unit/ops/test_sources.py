@@ -71,12 +71,13 @@ def test_credentials_of_a_stack() -> None:
 
 def test_files_instead_of_the_stack(tmp_path: Path) -> None:
     kubeconfig, talosconfig = tmp_path / "k", tmp_path / "t"
-    kubeconfig.write_text("from file")
+    kubeconfig.write_text("{clusters: [{cluster: {server: a}}], users: [{user: {token: t}}]}")
+    one = '{"clusters": [{"cluster": {"server": "a"}}], "users": [{"user": {"token": "t"}}]}'
     talosconfig.write_text("too")
     place = Place(project=Path("project"), stack="homelab", kubeconfig=kubeconfig)
-    assert sources.credentials(place, no_pulumi) == Credentials("from file", "")
+    assert sources.credentials(place, no_pulumi) == Credentials(one, "")
     both = Place(project=Path("project"), kubeconfig=kubeconfig, talosconfig=talosconfig)
-    assert sources.credentials(both, no_pulumi) == Credentials("from file", "too")
+    assert sources.credentials(both, no_pulumi) == Credentials(one, "too")
     only_talos = Place(project=Path("project"), stack="homelab", talosconfig=talosconfig)
     assert sources.credentials(only_talos, outputs) == Credentials("kc", "too")
 
@@ -87,6 +88,12 @@ def test_nothing_named_is_nothing_found() -> None:
 
 def test_a_file_of_credentials_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CannotCheckError, match="k cannot be read: no such file or directory"):
+        sources.credentials(Place(project=tmp_path, kubeconfig=tmp_path / "k"), no_pulumi)
+
+
+def test_a_kubeconfig_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "k").write_text("[]")
+    with pytest.raises(CannotCheckError, match="k cannot be used: it is no kubeconfig"):
         sources.credentials(Place(project=tmp_path, kubeconfig=tmp_path / "k"), no_pulumi)
 
 
@@ -116,6 +123,13 @@ def test_pulumi_runs_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         ("echo one >&2; echo error: no stack >&2; exit 1", "`pulumi stack output`: error: no stack"),
         ("exit 3", "`pulumi stack output`: exit status 3"),
+        (
+            "echo 'error: incorrect passphrase' >&2; exit 255",
+            (
+                "`pulumi stack output` needs the passphrase of the stack's secrets: "
+                "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
+            ),
+        ),
     ],
 )
 def test_pulumi_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str) -> None:

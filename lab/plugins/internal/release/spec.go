@@ -34,10 +34,12 @@ type Spec struct {
 	DisableOpenapiValidation bool                `json:"disableOpenapiValidation"`
 	DisableWebhooks          bool                `json:"disableWebhooks"`
 	ForceUpdate              bool                `json:"forceUpdate"`
+	Keyring                  string              `json:"keyring"` // refused unless empty, like Postrender and Verify
 	Lint                     bool                `json:"lint"`
 	MaxHistory               *int                `json:"maxHistory,omitempty"`
 	Name                     string              `json:"name"`
 	Namespace                string              `json:"namespace"`
+	Postrender               string              `json:"postrender"`
 	RecreatePods             bool                `json:"recreatePods"`
 	RenderSubchartNotes      bool                `json:"renderSubchartNotes"`
 	Replace                  bool                `json:"replace"`
@@ -48,6 +50,7 @@ type Spec struct {
 	SkipCrds                 bool                `json:"skipCrds"`
 	Timeout                  int                 `json:"timeout"` // seconds for each Kubernetes operation
 	Values                   map[string]any      `json:"values"`
+	Verify                   bool                `json:"verify"`
 	Version                  string              `json:"version"`
 	WaitForJobs              bool                `json:"waitForJobs"`
 	ResourceNames            map[string][]string `json:"resourceNames,omitempty"` // by kind/version

@@ -1,0 +1,90 @@
+"""Reads an ordinary kubeconfig: several clusters and contexts, any YAML style, data in files beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_AS_DATA = {
+    "certificate-authority": "certificate-authority-data",
+    "client-certificate": "client-certificate-data",
+    "client-key": "client-key-data",
+    "tokenFile": "token",
+}
+"""Keys that name a file → keys that hold its content."""
+_PROGRAMS = ("exec", "auth-provider")
+
+
+class KubeconfigFileError(ValueError):
+    """The file is no kubeconfig that can be used; the text says why."""
+
+
+def current_context(text: str, folder: Path = Path()) -> str:
+    """Return the cluster and the user of the current context alone, as JSON, with the content of files.
+
+    Args:
+        text: The kubeconfig.
+        folder: Where it lies; paths in it are relative to that.
+
+    Raises:
+        KubeconfigFileError: it is no kubeconfig, has no such context, or needs a program for its credentials.
+    """
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise KubeconfigFileError("it is no YAML") from None
+    if not isinstance(document, dict):
+        raise KubeconfigFileError("it is no kubeconfig")
+    context = _chosen(document)
+    cluster = _named(document, "clusters", "cluster", context.get("cluster"))
+    user = _named(document, "users", "user", context.get("user"))
+    for program in _PROGRAMS:
+        if program in user:
+            raise KubeconfigFileError(
+                f"its user gets credentials from a program ({program}); use one with a certificate or a token"
+            )
+    parts = [("clusters", "cluster", cluster), ("users", "user", user)]
+    return json.dumps({plural: [{key: _with_content(value, folder)}] for plural, key, value in parts})
+
+
+def _chosen(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the current context; without contexts, the only cluster and the only user."""
+    contexts = document.get("contexts") or []
+    name = document.get("current-context")
+    if not contexts:
+        return {}
+    if not name and len(contexts) == 1:
+        name = contexts[0].get("name")
+    if not name:
+        raise KubeconfigFileError("it has several contexts and no current-context")
+    return _named(document, "contexts", "context", name)
+
+
+def _named(document: dict[str, Any], plural: str, key: str, name: object) -> dict[str, Any]:
+    entries = document.get(plural) or []
+    found = [entry for entry in entries if name is None or entry.get("name") == name]
+    if len(found) != 1 or not isinstance(found[0].get(key), dict):
+        which = f" {name!r}" if name is not None else ""
+        raise KubeconfigFileError(f"it has {len(found)} {plural}{which}, and one is needed")
+    value: dict[str, Any] = found[0][key]
+    return value
+
+
+def _with_content(value: dict[str, Any], folder: Path) -> dict[str, Any]:
+    result = {key: item for key, item in value.items() if key not in _AS_DATA}
+    for key, data in _AS_DATA.items():
+        if key in value and data not in result:
+            result[data] = _content(folder / str(value[key]), encode=data != "token")
+    return result
+
+
+def _content(path: Path, *, encode: bool) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KubeconfigFileError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+    return base64.b64encode(content).decode() if encode else content.decode().strip()
