@@ -73,7 +73,7 @@ ANSWERS = {
 }
 
 
-class Machine:
+class AnsweringMachine:
     """Answers questions about itself."""
 
     def __init__(self, **answers: str) -> None:
@@ -95,18 +95,18 @@ IDENTITY = MachineIdentity("4c4c4544-0046-3010-8052-b4c04f4d4e32", "ABC123", ("5
 
 
 def test_identity() -> None:
-    machine = Machine()
+    machine = AnsweringMachine()
     assert read_identity(machine.ask, machine.run) == IDENTITY
     assert machine.asked == ["systeminformation", "links"]
 
 
 def test_a_container_has_none() -> None:
-    machine = Machine(systeminformation="", links=stream(("eth0", link(kind="veth"))))
+    machine = AnsweringMachine(systeminformation="", links=stream(("eth0", link(kind="veth"))))
     assert read_identity(machine.ask, machine.run) == MachineIdentity()
 
 
 def test_hardware() -> None:
-    machine = Machine()
+    machine = AnsweringMachine()
     assert read_hardware(machine.ask, machine.run) == Hardware(
         IDENTITY,
         (NetworkCard(("enp1s0", "enx5254000000 0a"), "52:54:00:00:00:0a"), NetworkCard(("enp2s0",))),
@@ -132,7 +132,7 @@ def test_hardware() -> None:
 
 @pytest.mark.parametrize(("platform", "is_container"), [("metal", False), ("container", True)])
 def test_a_machine_without_disks_may_be_a_container(platform: str, is_container: bool) -> None:  # noqa: FBT001
-    machine = Machine(
+    machine = AnsweringMachine(
         disks="",
         links=stream(("eth0", link(kind="veth"))),
         platformmetadata=stream(("platformmetadata", {"platform": platform})),
@@ -150,7 +150,7 @@ def test_a_machine_without_disks_may_be_a_container(platform: str, is_container:
     ],
 )
 def test_no_answer(answer: str, message: str) -> None:
-    machine = Machine(links=answer)
+    machine = AnsweringMachine(links=answer)
     with pytest.raises(NoAnswerError) as caught:
         read_identity(machine.ask, machine.run)
     assert str(caught.value) == message
