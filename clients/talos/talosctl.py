@@ -127,12 +127,26 @@ def validate(machine_config: str) -> Invocation:
     return Invocation(argv, "validate the machine config", OFFLINE, {"machineConfig": machine_config})
 
 
-def apply_in_maintenance(address: str, machine_config: str) -> Invocation:
-    """Give a machine in maintenance mode its first configuration, without any authentication."""
-    argv = ("apply-config", f"--nodes={address}", "--insecure", DataArg("--file=", "machineConfig"))
+def apply_in_maintenance(address: str, machine_config: str, fingerprint: str = "") -> Invocation:
+    """Give a machine in maintenance mode its first configuration, without showing it any credentials.
+
+    Args:
+        address: where the machine answers.
+        machine_config: with all secrets of the node.
+        fingerprint: SHA-256 of the public key of the certificate that the machine's console shows, base64;
+            empty trusts whoever answers.
+    """
+    pin = (f"--cert-fingerprint={fingerprint}",) if fingerprint else ()
+    argv = ("apply-config", f"--nodes={address}", "--insecure", *pin, DataArg("--file=", "machineConfig"))
     return Invocation(
         argv, f"apply the configuration at {address}", ACTION, {"machineConfig": machine_config}
     )
+
+
+def get_in_maintenance(address: str, *resource: str) -> Invocation:
+    """Read resources of a machine in maintenance mode, as `get` does; nothing proves who answers."""
+    argv = ("get", f"--nodes={address}", "--insecure", "--output=json", *resource)
+    return Invocation(argv, f"read {resource[0]} at {address}", ANSWER)
 
 
 def apply(access: Access, machine_config: str, mode: ApplyMode) -> Invocation:

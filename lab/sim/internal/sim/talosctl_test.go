@@ -33,6 +33,9 @@ func (l *lab) maintenance(t *testing.T) {
 	l.expect(l.talosctl("-n", l.cp, "get", "machinestatus", "-i", "-o", "json"), 0, `"stage": "maintenance"`, `"ready": true`)
 	l.expect(l.talosctl("-n", l.cp, "version", "-i"), 0, "Tag:         v1.13.0")
 	l.expect(l.talosctl("-n", l.cp, "get", "disks", "-i"), 0, "vda", "34 GB")
+	l.expect(l.talosctl("-n", l.cp, "get", "systeminformation", "-i", "-o", "json"), 0, `"serialnumber": "m1"`, `"uuid": "00000000-0000-4000-8000-020000000001"`)
+	l.expect(l.talosctl("-n", l.cp, "get", "links", "-i", "-o", "json"), 0, `"id": "eth0"`, `"permanentAddr": "02:00:00:00:00:01"`, `"type": "ether"`)
+	l.expect(l.talosctl("-n", l.cp, "get", "platformmetadata", "-i", "-o", "json"), 0, `"platform": "metal"`)
 	l.expect(l.talosctl("-n", l.cp, "get", "machineconfig", "-i"), 1, "code = PermissionDenied desc = not authorized")
 	l.expect(l.talosctl("-n", l.cp, "reset", "--insecure", "--wait=false"), 1, "code = PermissionDenied desc = not authorized")
 	l.expect(l.as(l.cp, "version"), 1, unknownAuthority)
@@ -56,6 +59,8 @@ func (l *lab) identity(t *testing.T) {
 	l.t = t
 	l.expect(l.talosctl("-n", l.cp, "get", "machinestatus", "-i"), 1, "error reading server preface: remote error: tls: certificate required")
 	l.expect(l.as(l.cp, "get", "hostname", "-o", "json"), 0, `"hostname": "cp1"`)
+	l.expect(l.as(l.cp, "get", "systeminformation", "-o", "json"), 0, `"serialnumber": "m1"`)
+	l.expect(l.as(l.worker, "get", "links", "-o", "json"), 0, `"permanentAddr": "02:00:00:00:00:02"`)
 	l.expect(l.as(l.cp, "get", "members"), 0, "cp1", "w1")
 	l.expect(l.as(l.worker, "bootstrap"), 1, "code = Unimplemented desc = bootstrap is only available on control plane nodes")
 	l.expect(l.as(l.worker, "kubeconfig", "-"), 1, "code = Unimplemented desc = kubeconfig is only available on control plane nodes")

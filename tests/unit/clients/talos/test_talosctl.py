@@ -71,6 +71,22 @@ TABLE: list[tuple[Invocation, tuple[str | DataArg, ...], dict[str, str]]] = [
         {"machineConfig": "CONFIG"},
     ),
     (
+        talosctl.get_in_maintenance("10.0.50.111", "links"),
+        ("get", "--nodes=10.0.50.111", "--insecure", "--output=json", "links"),
+        {},
+    ),
+    (
+        talosctl.apply_in_maintenance("10.0.50.111", "CONFIG", "a+b="),
+        (
+            "apply-config",
+            "--nodes=10.0.50.111",
+            "--insecure",
+            "--cert-fingerprint=a+b=",
+            DataArg("--file=", "machineConfig"),
+        ),
+        {"machineConfig": "CONFIG"},
+    ),
+    (
         talosctl.apply_in_maintenance("10.0.50.111", "CONFIG"),
         ("apply-config", "--nodes=10.0.50.111", "--insecure", DataArg("--file=", "machineConfig")),
         {"machineConfig": "CONFIG"},
