@@ -1,7 +1,7 @@
 """Pools and L2 policy as Kubernetes manifests: pure functions of the config.
 
-Cilium gives a Service that requests no address the lowest free one. So each requested address has a pool of its
-own that only its Service may use, and the general pool is the rest of the range.
+Cilium gives a Service that requests no address the lowest free one. So each requested address has a pool of
+its own that only its Service may use, and the general pool is the rest of the range.
 """
 
 from __future__ import annotations
