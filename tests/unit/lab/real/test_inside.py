@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROWS = [table.passed("nodes Ready", "3 of 3"), table.failed("kube-proxy absent", "still there: kube-proxy")]
 
 
-class Site:
+class SiteWithoutNodes:
     """A site without nodes, whose half inside the LAN runs here."""
 
     def __init__(self, layout: RealLayout) -> None:
@@ -40,7 +40,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RealLayout:
 
 def test_every_line_of_the_table_is_a_claim(layout: RealLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "verify", lambda *_: ROWS)
-    claims = list(make_targets.verified(cast("site.Site", Site(layout))))
+    claims = list(make_targets.verified(cast("site.Site", SiteWithoutNodes(layout))))
     assert [(claim.claim, claim.passed, claim.evidence) for claim in claims] == [
         ("verify: nodes Ready", True, "pass: 3 of 3"),
         ("verify: kube-proxy absent", False, "fail: still there: kube-proxy"),
@@ -56,5 +56,5 @@ def test_a_cluster_that_cannot_be_asked_gives_no_claims(
 
     monkeypatch.setattr(verify, "verify", refuse)
     with pytest.raises(site.SiteError, match=r"^ops verify could not look, see above$"):
-        list(make_targets.verified(cast("site.Site", Site(layout))))
+        list(make_targets.verified(cast("site.Site", SiteWithoutNodes(layout))))
     assert "lab-real: the cluster cannot be checked: no answer" in capsys.readouterr().out
