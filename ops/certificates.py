@@ -51,7 +51,11 @@ def _token(check: str) -> Row:
 
 
 def kubeconfig_certificate(text: str) -> str:
-    """Return the client certificate of a kubeconfig as PEM, empty where a token is used."""
+    """Return the client certificate of a kubeconfig as PEM, empty where a token is used.
+
+    Raises:
+        UnreadableError: there is no client certificate in it.
+    """
     try:
         return parse_kubeconfig(text).certificate
     except OperationError as error:
@@ -82,6 +86,9 @@ def not_after(pem: str) -> datetime:
 
     Only the two dates of the validity are looked for: serial and issuer, which come before, hold no text of
     that form.
+
+    Raises:
+        UnreadableError: the text is no certificate.
     """
     try:
         der = ssl.PEM_cert_to_DER_cert(pem)

@@ -1,4 +1,4 @@
-"""The only place that waits."""
+"""How a step waits: for a probe to be done, within a limit, saying what it sees."""
 
 from __future__ import annotations
 

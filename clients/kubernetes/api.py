@@ -69,7 +69,11 @@ class Kube:
         return self.decode(self.ask(path), path)
 
     def decode(self, answer: Answer, path: str) -> Object | None:
-        """Return the object of an answer; see `find`."""
+        """Return the object of an answer; see `find`.
+
+        Raises:
+            Unanswered: the API server refuses, or its answer is no JSON object.
+        """
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != http.client.OK:

@@ -73,7 +73,7 @@ def forget(
         for secret in secrets:
             _delete(kube, f"{path}/{secret}")
     except Unanswered as reason:
-        raise OperationError(f"the record of Helm release {name} could not be mended: {reason}") from None
+        raise OperationError(f"the record of Helm release {name} could not be repaired: {reason}") from None
     return secrets
 
 
@@ -96,7 +96,11 @@ def read_record(secret: Object) -> ReleaseRevision:
 def in_the_way(
     records: Sequence[ReleaseRevision], name: str, values: Mapping[str, Any], *, exists: bool
 ) -> list[str]:
-    """Return the Secrets to delete so that Helm can go on; see `forget`."""
+    """Return the Secrets to delete so that Helm can go on; see `forget`.
+
+    Raises:
+        OperationError: a record is not one that this program may forget.
+    """
     ordered = sorted(records, key=lambda record: record.revision)
     if not ordered:
         return []
