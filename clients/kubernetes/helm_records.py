@@ -63,7 +63,7 @@ def forget(
         exists: Whether Pulumi knows the release, so that only an interrupted upgrade is forgotten.
 
     Raises:
-        StepError: the release is not this program's, or the API server does not answer.
+        OperationError: the release is not this program's, or the API server does not answer.
     """
     kube = open_kube(kubeconfig)
     path = f"/api/v1/namespaces/{namespace}/secrets"

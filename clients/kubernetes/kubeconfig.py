@@ -43,7 +43,7 @@ def parse_kubeconfig(text: str) -> Kubeconfig:
     guessed at.
 
     Raises:
-        StepError: a field is missing, doubled or not base64.
+        OperationError: a field is missing, doubled or not base64.
     """
     found = _fields(text)
     doubled = sorted({name for name, _ in found if sum(other == name for other, _ in found) > 1})

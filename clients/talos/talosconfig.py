@@ -35,7 +35,7 @@ def with_addresses(generated: str, addresses: Sequence[str]) -> str:
     """Return a generated talosconfig with endpoints and nodes.
 
     Raises:
-        StepError: the text is not what talosctl v1.13 generates.
+        OperationError: the text is not what talosctl v1.13 generates.
     """
     if len(_NO_ADDRESSES.findall(generated)) != 1 or re.search(r"(?m)^ +nodes:", generated):
         raise OperationError(
@@ -57,7 +57,7 @@ def parse_talosconfig(text: str) -> Talosconfig:
     """Return what a talosconfig made by `with_addresses` says.
 
     Raises:
-        StepError: it has not exactly one context with CA and nodes.
+        OperationError: it has not exactly one context with CA and nodes.
     """
     authorities = _CA.findall(text)
     nodes = re.findall(_LIST.format(name="nodes"), f"{text}\n")
