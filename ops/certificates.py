@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WARNING = timedelta(days=30)
 RENEWAL = "raise talos.credentialsSerial and run `pulumi up`"
 # The two ways in which DER writes a moment in a certificate (RFC 5280, 4.1.2.5), after its tag and length.
+# The standard library reads no X.509; the two times of validity are the only ones in a certificate.
 _TIME = re.compile(rb"\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z")
 _END = 1  # validity is notBefore, notAfter
 

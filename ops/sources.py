@@ -159,6 +159,7 @@ def run_pulumi(argv: Sequence[str], directory: Path, /) -> str:
         done = subprocess.run(
             list(argv),
             cwd=directory,
+            # A question for the passphrase would hang where nobody sees it.
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

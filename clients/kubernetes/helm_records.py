@@ -105,14 +105,17 @@ def in_the_way(
     if not ordered:
         return []
     last = ordered[-1]
+    # A release with other values may be in use by another program; forgetting it would orphan its objects.
     if plain(last.values) != plain(values):
         raise OperationError(
             f"a Helm release {name} is there (revision {last.revision}, {last.status}) with other values "
             "than this stack's, so this stack did not make it; check: `helm history`, then uninstall it or "
             "roll it back, or import it with `pulumi import`",
         )
+    # Pulumi knows no release, so nothing of the interrupted install may block the next one.
     if not exists:
         return [record.secret for record in ordered]
+    # Older revisions are what Helm rolls back to.
     return [last.secret] if last.status.startswith("pending-") else []
 
 

@@ -13,6 +13,7 @@ from clients.errors import OperationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The standard library has no YAML parser; talosctl writes these few lines in one fixed form.
 _NO_ADDRESSES = re.compile(r"(?m)^(?P<indent> +)endpoints: \[\]$")
 _CA = re.compile(r"(?m)^ +ca: (\S+)$")
 _LIST = r"(?m)^(?P<indent> +){name}:\n(?P<items>(?:(?P=indent) *- \S+\n)+)"
@@ -37,6 +38,7 @@ def with_addresses(generated: str, addresses: Sequence[str]) -> str:
     Raises:
         OperationError: the text is not what talosctl v1.13 generates.
     """
+    # A newer talosctl may write another form: refusing it is safer than editing what is not understood.
     if len(_NO_ADDRESSES.findall(generated)) != 1 or re.search(r"(?m)^ +nodes:", generated):
         raise OperationError(
             "talosctl generated a talosconfig that this step does not know: "
