@@ -32,6 +32,7 @@ _PARTS = {
     "loadBalancer": LoadBalancer,
     "ingress": Ingress,
 }
+# A part without defaults: if it is missing, the rules that need it cannot be asked.
 _REQUIRED = frozenset({"endpoint", "network", "lan", "loadBalancer"})
 
 
@@ -45,8 +46,8 @@ def read_cluster(text: str) -> Cluster:
     faults: list[Fault] = list(unusable_numbers(document))
     try:
         cluster = Cluster.model_validate_json(text)
-    # Rules run on the sound parts all the same, so that a person sees every fault in one go.
     except ValidationError as error:
+        # Rules run on the sound parts all the same, so that a person sees every fault in one go.
         faults.extend(explain(error, Cluster, document))
         if isinstance(document, dict):
             faults.extend(broken_rules(sound_parts(_without_unknown_keys(document, error))))
@@ -86,6 +87,7 @@ def sound_parts(document: dict[str, Any]) -> dict[str, Any]:
         if key in document or key not in _REQUIRED:
             part = _sound(model, document.get(key, {}))
             if part is not None:
+                # A part with a default exists also where the file does not name it.
                 parts[_snake(key)] = part
     listed = document.get("nodes")
     if isinstance(listed, list):

@@ -84,6 +84,7 @@ def _tokens(expression: str) -> list[Token] | None:
     position = 0
     while position < len(expression):
         token = _TOKEN.match(expression, position)
+        # Lookaround and back references are what RE2 leaves out, because they can take exponential time.
         if token is None:
             return None
         tokens.append((str(token.lastgroup), token[0]))
@@ -101,6 +102,7 @@ def _depth(tokens: list[Token]) -> int:
 
 def _not_anchored(expression: str, tokens: list[Token]) -> str:
     """Return what is wrong with the anchors; of outer choices each may have its own."""
+    # `^eth0|eth1$` matches eth0x and xeth1: the anchors belong to one choice each.
     branches: list[list[Token]] = [[]]
     depth = 0
     for kind, text in tokens:
