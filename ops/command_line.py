@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clients.talos import process
-from ops import doctor, owners, render, sources, table, verify
+from ops import config_check, doctor, owners, render, sources, table, verify
 from ops.sources import CannotCheckError, Place
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def parser() -> argparse.ArgumentParser:
     _doctor(commands.add_parser("doctor", help="what is wrong, and why", epilog=STATUSES))
     _owners(commands.add_parser("owners", help="who applies pools and policy", epilog=STATUSES))
     _render(commands.add_parser("render", help="write the files that Flux applies", epilog=STATUSES))
+    config_check.add_options(
+        commands.add_parser("config", help="check stack files, offline", epilog=STATUSES)
+    )
     return top
 
 
