@@ -73,14 +73,26 @@ class TalosCluster(Component):
     def _configure_nodes(
         self, cluster: Cluster, secrets: pulumi.Input[str], network: pulumi.Resource
     ) -> list[local.Command]:
-        """Return the step that configured each node, control planes first."""
-        applied: list[local.Command] = []
-        for node in (*cluster.control_planes, *cluster.workers):
-            machine_config = step_inputs.machine_config(cluster, node, secrets)
-            config = self.run(f"machine-config-{node.name}", machine_config, [network])
-            step = step_inputs.apply(cluster, node, secret_stdout(config), self.talosconfig)
-            applied.append(self.run(f"apply-{node.name}", step))
-        return applied
+        """Return the step that configured each node, control planes first.
+
+        No node is touched before every machine config is valid and every machine is what it should be.
+        """
+        nodes = (*cluster.control_planes, *cluster.workers)
+        configs = [
+            self.run(
+                f"machine-config-{node.name}", step_inputs.machine_config(cluster, node, secrets), [network]
+            )
+            for node in nodes
+        ]
+        preflight = self.run("preflight", step_inputs.preflight(cluster, self.talosconfig), configs)
+        return [
+            self.run(
+                f"apply-{node.name}",
+                step_inputs.apply(cluster, node, secret_stdout(config), self.talosconfig),
+                [preflight],
+            )
+            for node, config in zip(nodes, configs, strict=True)
+        ]
 
     def _arm_resets(self, cluster: Cluster, applied: Sequence[local.Command]) -> list[local.Command]:
         """Return what wipes the nodes when it is deleted: workers first, while there is an API."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     [
         ("homelab-machine-config-w1", {"homelab-network"}),
         ("homelab-apply-w1", {"homelab-machine-config-w1", "homelab-talosconfig", "homelab-network"}),
+        ("homelab-preflight", {"homelab-talosconfig", *(f"homelab-machine-config-{node}" for node in NODES)}),
+        *((name, {"homelab-preflight"}) for name in sorted(APPLIED)),
         ("homelab-bootstrap", {f"homelab-apply-cp{number}" for number in (1, 2, 3)}),
         ("homelab-etcd", {"homelab-bootstrap"}),
         ("homelab-api-ready", {"homelab-etcd", "homelab-kubeconfig"}),

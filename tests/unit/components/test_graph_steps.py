@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model.versions import TALOS
-from tests.unit.components.graph_names import GUARD, NODES, commands
+from tests.unit.components.graph_names import APPLIED, GUARD, NODES, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +35,13 @@ def test_only_an_armed_reset_does_something_when_it_is_deleted(graph: Graph) -> 
     )
 
 
-def test_only_the_pinned_network_judges_a_change_by_its_last_result(graph: Graph) -> None:
+def test_who_judges_a_change_by_the_last_result(graph: Graph) -> None:
     found = {name: r.inputs["update"] for name, r in commands(graph).items() if "update" in r.inputs}
-    assert found == {"homelab-network": "network-kept"}
+    assert found == {
+        "homelab-network": "network-kept",
+        "homelab-preflight": "preflight",
+        **dict.fromkeys(APPLIED, "apply"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,7 @@ def test_only_the_pinned_network_judges_a_change_by_its_last_result(graph: Graph
         ("homelab-secrets", "secrets"),
         ("homelab-talosconfig", "talosconfig"),
         ("homelab-machine-config-w1", "machine-config"),
+        ("homelab-preflight", "preflight"),
         ("homelab-apply-w1", "apply"),
         ("homelab-bootstrap", "bootstrap"),
         ("homelab-etcd", "etcd"),
@@ -91,6 +96,7 @@ CONTROL_PLANES = "cp1=127.0.10.11 cp2=127.0.10.12 cp3=127.0.10.13"
                 "MAINTENANCE_ADDRESS": "127.0.110.12",
                 "APPLY_MODE": "no-reboot",
                 "REACHABLE_TIMEOUT": "60",
+                "MAC": "02:00:00:00:0a:0c",
             },
         ),
         ("homelab-reset-w2", {"CLUSTER_NAME": "homelab", "NODE": "w2", "ADDRESS": "127.0.10.22"}),
@@ -165,6 +171,7 @@ def test_a_gate_is_asked_again_when_what_it_judges_has_changed(run_main: Callabl
     ("name", "seconds"),
     [
         ("homelab-secrets", 120),
+        ("homelab-preflight", 60 + 120),
         ("homelab-apply-cp1", 60 + 180),
         ("homelab-reset-cp1", 180),
         ("homelab-bootstrap", 60),
