@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,21 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
+_TALOS_IMAGE = re.compile(r"Talos \((v\S+)\)")
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
 def node(item: Object) -> KubernetesNode:
     """Return a Node."""
-    metadata = item["metadata"]
-    return KubernetesNode(metadata["name"], metadata.get("labels") or {}, ready=is_true(item, "Ready"))
+    metadata, info = item["metadata"], (item.get("status") or {}).get("nodeInfo") or {}
+    image = _TALOS_IMAGE.fullmatch(info.get("osImage", ""))
+    return KubernetesNode(
+        metadata["name"],
+        metadata.get("labels") or {},
+        ready=is_true(item, "Ready"),
+        talos=image[1] if image else "",
+        kubernetes=info.get("kubeletVersion", ""),
+    )
 
 
 def selector(value: Mapping[str, Any] | None) -> Selector:
@@ -50,6 +59,7 @@ def selector(value: Mapping[str, Any] | None) -> Selector:
 def pool(item: Object) -> Pool:
     """Return a pool with the addresses that Cilium may really give away."""
     name, spec = item["metadata"]["name"], item.get("spec") or {}
+    # Cilium gives the ends away unless the pool says No.
     reserve = spec.get("allowFirstLastIPs") == "No"
     blocks = (block(entry, reserve_ends=reserve) for entry in spec.get("blocks") or ())
     counted = condition(item, kinds.POOL_AVAILABLE)
@@ -167,6 +177,7 @@ def links(link_items: Sequence[Object], address_items: Sequence[Object]) -> tupl
     }
     for item in address_items:
         text, link = item["spec"].get("address", ""), item["spec"].get("linkName", "")
+        # The pools are IPv4, and an IPv6 address proves nothing about the LAN.
         if link in found and ":" not in text:
             found[link].append(IPv4Interface(text))
     return tuple(Link(name, tuple(found[name]), up=up[name]) for name in sorted(found))

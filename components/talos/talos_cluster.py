@@ -61,8 +61,10 @@ class TalosCluster(Component):
         nodes = self._configure_nodes(cluster, secrets, network)
         control_planes = nodes[: len(cluster.control_planes)]
         resets = self._arm_resets(cluster, nodes) if cluster.talos.reset_on_destroy else []
+        # It needs no running API, so it is made while the nodes still boot.
         self.kubeconfig = self._issue_kubeconfig(cluster, control_planes)
         api = self._start(cluster, control_planes)
+        # Beside Cilium, not before it: the check needs no CNI and takes as long as the rollout.
         self.run("talos-health", step_inputs.talos_health(cluster, self.talosconfig), [api, *nodes])
         self.serving = (api, *nodes, *resets)
         self.register_outputs({"kubeconfig": self.kubeconfig, "talosconfig": self.talosconfig})
