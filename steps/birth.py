@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 _FIRST_QUESTION, _LAST_QUESTION = 1.0, 10.0  # seconds between questions to a node that installs itself
 _LOOK = 1.0  # seconds between looks at it
-REINSTALL = (
-    "talos.reinstall in the stack's configuration names a node whose machine may be another or a wiped one"
-)
+REINSTALL = "to install it again, name the node under talos.reinstall in the stack's configuration"
 
 
 class BirthMove(Enum):

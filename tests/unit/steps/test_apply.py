@@ -324,8 +324,7 @@ def test_a_node_that_was_configured_before_is_not_installed_again() -> None:
     assert str(caught.value) == (
         f"cp1 was configured before, but the machine at {DHCP} is in maintenance mode: "
         "it is another one, or it was wiped\n"
-        "check: talos.reinstall in the stack's configuration names a node whose machine may be another "
-        "or a wiped one"
+        "check: to install it again, name the node under talos.reinstall in the stack's configuration"
     )
     assert made.talos.calls == []
 

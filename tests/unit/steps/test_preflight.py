@@ -23,9 +23,7 @@ CHECK = (
     "\ncheck: the nodes in the stack's configuration, and which machine answers at which address; "
     "no machine was touched"
 )
-REINSTALL = (
-    "talos.reinstall in the stack's configuration names a node whose machine may be another or a wiped one"
-)
+REINSTALL = "to install it again, name the node under talos.reinstall in the stack's configuration"
 
 
 def wanted(name: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

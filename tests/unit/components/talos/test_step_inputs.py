@@ -11,7 +11,6 @@ import config
 from components.talos import step_inputs
 from tests.cases.stack_cases import valid
 
-
 MAC = "52:54:00:00:50:11"
 
 
