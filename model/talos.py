@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model.strict import Model
-from model.types import SchematicId
+from model.types import AcknowledgementCode, SchematicId
 
 
 class Patches(Model):
@@ -38,6 +38,10 @@ class Talos(Model):
     )
     reset_on_destroy: bool = Field(
         default=False, description="`pulumi destroy` wipes the nodes. Never by default."
+    )
+    acknowledge: tuple[AcknowledgementCode, ...] = Field(
+        default=(),
+        description="Acknowledgement codes of a refused change of nodes, as it printed them.",
     )
     credentials_serial: int = Field(
         default=1,

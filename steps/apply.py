@@ -1,4 +1,4 @@
-"""Brings one node to its configuration: looks first, then acts; never touches a node of another cluster."""
+"""Makes a machine in maintenance mode a node of ours; one that is ours already is left as it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clients.talos.handshake import Sight, State
 from clients.talos.talosconfig import parse_talosconfig
 from steps.environment import Peer
 from steps.inputs import ApplyInputs
-from steps.reconfigure import change, working
+from steps.reconfigure import working
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ApplyMove(Enum):
     """What may be done to a node after looking at it."""
 
     INSTALL = "apply the first configuration, without authentication"
-    CHANGE = "change the configuration, authenticated"
+    CHANGE = "it is ours: the set of nodes changes it"
     WAIT = "look again"
     REFUSE = "leave it alone"
 
@@ -103,7 +103,7 @@ class ApplyTarget:
 
 
 def apply(job: Job) -> str:
-    """Apply the machine config and wait until the node works with it."""
+    """Apply the first machine config, unless the node has one, and wait until the node works."""
     inputs = job.inputs(ApplyInputs)
     peer = Peer(inputs.node, inputs.address)
     cluster = parse_talosconfig(job.secret("talosconfig"))
@@ -114,7 +114,7 @@ def apply(job: Job) -> str:
     if reached is ApplyMove.INSTALL:
         _come_up(job, node)
     else:
-        change(job, peer, cluster, inputs.apply_mode)
+        job.wait(f"{peer.name} to work", node.check, lambda: working(job, peer))
     return f"{peer.name} configured"
 
 

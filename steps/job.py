@@ -55,10 +55,14 @@ class Job:
         Raises:
             OperationError: there is none.
         """
-        text = self.environment.get("PULUMI_COMMAND_STDOUT", "")
+        text = self.last_result()
         if not text:
             raise OperationError("PULUMI_COMMAND_STDOUT is not set in the environment of this step")
         return text
+
+    def last_result(self) -> str:
+        """Return the result of the last run; empty at the first."""
+        return self.environment.get("PULUMI_COMMAND_STDOUT", "")
 
     def secret(self, name: str) -> str:
         """Return a value of the JSON object on stdin.

@@ -12,7 +12,7 @@ from components.step_command import run_step, secret_stdout
 from components.talos import step_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from pulumi_command import local
 
@@ -39,7 +39,7 @@ class TalosClusterArgs:
 class TalosCluster(Component):
     """Machines in maintenance mode become a Kubernetes cluster without a CNI.
 
-    Nodes are configured in parallel; a step that has to reboot a node waits for those that do so already.
+    Machines become nodes in parallel; whatever happens to a node later, the set of nodes does, one at a time.
     """
 
     kubeconfig: pulumi.Output[str]
@@ -49,7 +49,7 @@ class TalosCluster(Component):
     serving: tuple[pulumi.Resource, ...]
     """What comes before anything inside the cluster: all but Talos' own health check, which runs beside it.
 
-    It has the resets, so that `pulumi destroy` removes what is in the cluster before it wipes nodes.
+    It has the set of nodes, so that `pulumi destroy` removes what is in the cluster before it wipes nodes.
     """
 
     def __init__(self, name: str, args: TalosClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -58,38 +58,35 @@ class TalosCluster(Component):
         network = self.run("network", step_inputs.network(cluster))
         secrets = self._generate_secrets(cluster) if args.secrets is None else args.secrets
         self.talosconfig = secret_stdout(self.run("talosconfig", step_inputs.talosconfig(cluster, secrets)))
-        nodes = self._configure_nodes(cluster, secrets, network)
-        control_planes = nodes[: len(cluster.control_planes)]
-        resets = self._arm_resets(cluster, nodes) if cluster.talos.reset_on_destroy else []
+        configs, births = self._give_birth(cluster, secrets, network)
+        control_planes = births[: len(cluster.control_planes)]
         self.kubeconfig = self._issue_kubeconfig(cluster, control_planes)
-        api = self._start(cluster, control_planes)
-        self.run("talos-health", step_inputs.talos_health(cluster, self.talosconfig), [api, *nodes])
-        self.serving = (api, *nodes, *resets)
+        bootstrap = step_inputs.bootstrap(cluster, self.talosconfig)
+        bootstrapped = self._run_once("bootstrap", bootstrap, cluster, control_planes)
+        step = step_inputs.nodes(cluster, configs, self.kubeconfig, self.talosconfig)
+        nodes = self.run("nodes", step, [bootstrapped, *births])
+        etcd = self.run("etcd", step_inputs.etcd(cluster, self.talosconfig), [nodes])
+        api = self.run("api-ready", step_inputs.api_ready(cluster, self.kubeconfig), [etcd])
+        self.run("talos-health", step_inputs.talos_health(cluster, self.talosconfig), [api])
+        self.serving = (api, nodes)
         self.register_outputs({"kubeconfig": self.kubeconfig, "talosconfig": self.talosconfig})
 
     def _generate_secrets(self, cluster: Cluster) -> pulumi.Output[str]:
         return secret_stdout(self._run_once("secrets", step_inputs.secrets(cluster), cluster))
 
-    def _configure_nodes(
+    def _give_birth(
         self, cluster: Cluster, secrets: pulumi.Input[str], network: pulumi.Resource
-    ) -> list[local.Command]:
-        """Return the step that configured each node, control planes first."""
-        applied: list[local.Command] = []
+    ) -> tuple[dict[str, pulumi.Input[str]], list[local.Command]]:
+        """Return the machine configs by node, and what made a node of each machine, control planes first."""
+        configs: dict[str, pulumi.Input[str]] = {}
+        births: list[local.Command] = []
         for node in (*cluster.control_planes, *cluster.workers):
             machine_config = step_inputs.machine_config(cluster, node, secrets)
-            config = self.run(f"machine-config-{node.name}", machine_config, [network])
-            step = step_inputs.apply(cluster, node, secret_stdout(config), self.talosconfig)
-            applied.append(self.run(f"apply-{node.name}", step))
-        return applied
-
-    def _arm_resets(self, cluster: Cluster, applied: Sequence[local.Command]) -> list[local.Command]:
-        """Return what wipes the nodes when it is deleted: workers first, while there is an API."""
-        resets: list[local.Command] = []
-        for node, apply in zip((*cluster.control_planes, *cluster.workers), applied, strict=True):
-            before = [] if node.is_control_plane else resets[: len(cluster.control_planes)]
-            step = step_inputs.reset(cluster, node, self.talosconfig)
-            resets.append(self.run(f"reset-{node.name}", step, [apply, *before]))
-        return resets
+            config = secret_stdout(self.run(f"machine-config-{node.name}", machine_config, [network]))
+            configs[node.name] = config
+            step = step_inputs.apply(cluster, node, config, self.talosconfig)
+            births.append(self.run(f"apply-{node.name}", step))
+        return configs, births
 
     def _issue_kubeconfig(
         self,
@@ -100,13 +97,6 @@ class TalosCluster(Component):
         return secret_stdout(
             self.run("kubeconfig", step_inputs.kubeconfig(cluster, self.talosconfig), control_planes)
         )
-
-    def _start(self, cluster: Cluster, control_planes: Iterable[pulumi.Resource]) -> local.Command:
-        """Return the gate behind which the Kubernetes API answers."""
-        bootstrap = step_inputs.bootstrap(cluster, self.talosconfig)
-        bootstrapped = self._run_once("bootstrap", bootstrap, cluster, control_planes)
-        etcd = self.run("etcd", step_inputs.etcd(cluster, self.talosconfig), [bootstrapped])
-        return self.run("api-ready", step_inputs.api_ready(cluster, self.kubeconfig), [etcd])
 
     def _run_once(
         self,
