@@ -83,7 +83,7 @@ class LoadBalancer(Model):
 
     acknowledge: AcknowledgementCode | None = Field(
         default=None,
-        description="Acknowledgement code of a refused change of pools: lets it take addresses from Services.",
+        description="Acknowledgement code of a refused pool change: lets it take addresses from Services.",
     )
 
     @property

@@ -43,6 +43,7 @@ def read_cluster(text: str) -> Cluster:
     faults: list[Fault] = []
     try:
         cluster = Cluster.model_validate_json(text)
+    # Rules run on the sound parts all the same, so that a person sees every fault in one go.
     except ValidationError as error:
         document = _loaded(text)
         faults.extend(explain(error, Cluster, document))

@@ -26,6 +26,7 @@ def refusal(expression: str) -> str:
     Cilium searches link names for a match (Go's regexp, which is RE2) and only logs a broken
     expression: what is not anchored matches eth10 where eth1 was meant.
     """
+    # Python parses more than RE2 does; what RE2 would refuse must be refused here, not on the node.
     kinds = _kinds(expression)
     if kinds is None:
         return (

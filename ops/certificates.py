@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WARNING = timedelta(days=30)
 RENEWAL = "raise talos.credentialsSerial and run `pulumi up`"
 # The two ways in which DER writes a moment in a certificate (RFC 5280, 4.1.2.5), after its tag and length.
+# The standard library reads no X.509; the two times of validity are the only ones in a certificate.
 _TIME = re.compile(rb"\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z")
 _END = 1  # validity is notBefore, notAfter
 
@@ -51,7 +52,11 @@ def _token(check: str) -> Row:
 
 
 def kubeconfig_certificate(text: str) -> str:
-    """Return the client certificate of a kubeconfig as PEM, empty where a token is used."""
+    """Return the client certificate of a kubeconfig as PEM, empty where a token is used.
+
+    Raises:
+        UnreadableError: there is no client certificate in it.
+    """
     try:
         return parse_kubeconfig(text).certificate
     except OperationError as error:
@@ -82,6 +87,9 @@ def not_after(pem: str) -> datetime:
 
     Only the two dates of the validity are looked for: serial and issuer, which come before, hold no text of
     that form.
+
+    Raises:
+        UnreadableError: the text is no certificate.
     """
     try:
         der = ssl.PEM_cert_to_DER_cert(pem)

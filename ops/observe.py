@@ -56,6 +56,7 @@ def gather(kube: Kube) -> Seen:
 
 def load_balancer_services(kube: Kube) -> tuple[Service, ...]:
     """Return every Service of type LoadBalancer."""
+    # One list for all Services: a request for each would take seconds on a busy API server.
     slices = kube.items("/apis/discovery.k8s.io/v1/endpointslices")
     items = (item for item in kube.items("/api/v1/services") if item["spec"].get("type") == "LoadBalancer")
     return tuple(parse_objects.service(item, slices) for item in items)
@@ -96,6 +97,7 @@ def leases(kube: Kube, services: Iterable[Service]) -> dict[str, Lease]:
     """Return the announcement lease of each Service that holds an address."""
     found = {}
     for service in services:
+        # Cilium creates the Lease only for a Service that holds an address.
         if service.addresses:
             name = kinds.lease_name(service.namespace, service.name)
             answer = kube.ask(f"{_LEASES}/{name}")
@@ -116,6 +118,7 @@ def links(
     chosen = list(nodes)
     found: dict[str, tuple[Link, ...]] = {}
     silent = []
+    # A node that is down takes the whole limit of its question; side by side they cost it once.
     with ThreadPoolExecutor(_PARALLEL) as pool:
         for node, future in [(node, pool.submit(ask, node)) for node in chosen]:
             try:

@@ -50,6 +50,7 @@ def selector(value: Mapping[str, Any] | None) -> Selector:
 def pool(item: Object) -> Pool:
     """Return a pool with the addresses that Cilium may really give away."""
     name, spec = item["metadata"]["name"], item.get("spec") or {}
+    # Cilium gives the ends away unless the pool says No.
     reserve = spec.get("allowFirstLastIPs") == "No"
     blocks = (block(entry, reserve_ends=reserve) for entry in spec.get("blocks") or ())
     counted = condition(item, kinds.POOL_AVAILABLE)
@@ -167,6 +168,7 @@ def links(link_items: Sequence[Object], address_items: Sequence[Object]) -> tupl
     }
     for item in address_items:
         text, link = item["spec"].get("address", ""), item["spec"].get("linkName", "")
+        # The pools are IPv4, and an IPv6 address proves nothing about the LAN.
         if link in found and ":" not in text:
             found[link].append(IPv4Interface(text))
     return tuple(Link(name, tuple(found[name]), up=up[name]) for name in sorted(found))

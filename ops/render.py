@@ -57,7 +57,11 @@ def release_file(cluster: Cluster) -> str:
 
 
 def chart_source(cluster: Cluster) -> Manifest:
-    """Return the OCIRepository or HelmRepository that the chart comes from."""
+    """Return the OCIRepository or HelmRepository that the chart comes from.
+
+    Raises:
+        CannotCheckError: the chart is a local path, which Flux cannot fetch.
+    """
     chart = cluster.cilium.chart
     if chart.path is not None:
         raise CannotCheckError(

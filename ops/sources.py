@@ -61,7 +61,11 @@ class PulumiRunner(Protocol):
 
 
 def stack_file(place: Place) -> Path:
-    """Return the stack file that was named or belongs to the stack."""
+    """Return the stack file that was named or belongs to the stack.
+
+    Raises:
+        CannotCheckError: neither a stack nor a stack file was named.
+    """
     if place.config is not None:
         return place.config
     if not place.stack:
@@ -132,7 +136,11 @@ def _text(path: Path | None) -> str:
 
 
 def stack_outputs(place: Place, run: PulumiRunner) -> dict[str, str]:
-    """Return the text outputs of the stack, secrets in plain: they stay in this process."""
+    """Return the text outputs of the stack, secrets in plain: they stay in this process.
+
+    Raises:
+        CannotCheckError: pulumi fails, or what it prints is no JSON.
+    """
     argv = ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", place.stack]
     try:
         outputs = json.loads(run(argv, place.project))
@@ -142,11 +150,16 @@ def stack_outputs(place: Place, run: PulumiRunner) -> dict[str, str]:
 
 
 def run_pulumi(argv: Sequence[str], directory: Path, /) -> str:
-    """Run a program of Pulumi; see `Runner`."""
+    """Run a program of Pulumi; see `Runner`.
+
+    Raises:
+        CannotCheckError: it is not on PATH, gives no answer in time, or fails; the text has its last words.
+    """
     try:
         done = subprocess.run(
             list(argv),
             cwd=directory,
+            # A question for the passphrase would hang where nobody sees it.
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

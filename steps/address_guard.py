@@ -54,7 +54,11 @@ class Move:
 
 
 def addresses_kept(job: Job) -> str:
-    """Compare the wanted pools with what Services hold now; refuse to take an address away unasked."""
+    """Compare the wanted pools with what Services hold now; refuse to take an address away unasked.
+
+    Raises:
+        OperationError: the change takes an address away and is not acknowledged.
+    """
     inputs = job.inputs(AddressesKeptInputs)
     wanted = parse_spans(inputs.pools)
     requests = dict(word.split("=", 1) for word in inputs.requests)

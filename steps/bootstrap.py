@@ -36,6 +36,7 @@ class BootstrapDecision(Enum):
 def decide(findings: Iterable[EtcdFinding]) -> BootstrapDecision:
     """Return what to do; one control plane with data is enough never to bootstrap."""
     seen = {finding.evidence for finding in findings}
+    # Data on any control plane means that a cluster exists; a second bootstrap would split it.
     if seen & {Evidence.MEMBER, Evidence.DATA}:
         return BootstrapDecision.JOIN
     return BootstrapDecision.WAIT if Evidence.UNKNOWN in seen else BootstrapDecision.BOOTSTRAP
@@ -76,8 +77,10 @@ def _act(job: Job, chosen: Peer) -> Done[str] | Pending:
         job.say(f"bootstrapped etcd on {chosen.name}")
         return Done(RESULT)
     kind = classify(result)
+    # An earlier run was killed between the call and its answer.
     if kind is Kind.EXISTS:
         return Done(RESULT)
+    # The call may have worked all the same, so all control planes are looked at again before another try.
     if kind is Kind.TRANSIENT:
         return Pending(words(result))
     raise OperationError(f"could not bootstrap etcd on {chosen.name}: {words(result)}")

@@ -54,6 +54,7 @@ def examine(job: Job, access: Access) -> EtcdFinding:
 
     Only an answer to the last question proves that there is no data; everything unclear is `UNKNOWN`.
     """
+    # Asked first because it is the one answer that a healthy member gives at once.
     member = job.call(talosctl.get(access, "etcdmember"))
     if not member.ok:
         return EtcdFinding(access.name, Evidence.UNKNOWN, words(member))
@@ -92,6 +93,7 @@ def _examine_directory(job: Job, access: Access) -> EtcdFinding:
             return EtcdFinding(access.name, Evidence.UNKNOWN, _NOT_MOUNTED)
         listing = job.call(talosctl.list_directory(access, DATA))
     entries = {line.split()[-1] for line in listing.stdout.splitlines() if line.strip()}
+    # etcd creates this folder with its first write; an empty data directory is only a mount point.
     if "member" in entries:
         return EtcdFinding(access.name, Evidence.DATA)
     if listing.ok or _is_missing(listing):
@@ -145,6 +147,7 @@ def disagreement(
     """
     expected = frozenset(findings.values())
     for name, (voting, learners) in lists.items():
+        # A learner does not vote yet: the cluster counts it, but it carries no quorum.
         if learners:
             return f"{name} still lists a learner ({', '.join(sorted(learners))})"
         if strangers := voting - expected:
@@ -161,6 +164,7 @@ def etcd(job: Job) -> str:
 
     def probe() -> Done[str] | Pending:
         findings = [examine(job, job.access(peer)) for peer in peers]
+        # Lists of members are compared only when all are healthy: before, they differ while members join.
         late = [finding for finding in findings if finding.evidence is not Evidence.MEMBER]
         if late:
             return Pending(sentence(late))

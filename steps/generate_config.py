@@ -36,7 +36,11 @@ def talosconfig(job: Job) -> str:
 
 
 def machine_config(job: Job) -> str:
-    """Return a node's machine config after Talos' own parser accepted it."""
+    """Return a node's machine config after Talos' own parser accepted it.
+
+    Raises:
+        OperationError: talosctl is of another minor version, or Talos' parser refuses the config.
+    """
     inputs = job.inputs(MachineConfigInputs)
     wanted = talosctl.MachineConfig(
         cluster=inputs.cluster_name,
@@ -59,7 +63,11 @@ def machine_config(job: Job) -> str:
 
 
 def generated(job: Job, invocation: Invocation, check: str = "") -> str:
-    """Return the stdout of a call that generates something."""
+    """Return the stdout of a call that generates something.
+
+    Raises:
+        OperationError: the call fails or prints nothing.
+    """
     result = job.call(invocation)
     if not result.ok:
         raise OperationError(f"could not {invocation.description}: {words(result)}", check)

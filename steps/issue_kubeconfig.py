@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def kubeconfig(job: Job) -> str:
-    """Return an admin kubeconfig from the first control plane that gives one."""
+    """Return an admin kubeconfig from the first control plane that gives one.
+
+    Raises:
+        OperationError: every control plane refuses, or none answers in time.
+    """
     peers = job.inputs(KubeconfigInputs).control_planes
 
     def probe() -> Done[str] | Pending:

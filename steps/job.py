@@ -90,6 +90,7 @@ class Job:
             if line is None:
                 self.say(f"no answer yet: {invocation.description}")
 
+        # At least a second: a step at its limit still gets the one answer that explains it.
         return self.runner(invocation, max(self.remaining(), 1.0), listener or hear)
 
     def wait(

@@ -35,7 +35,11 @@ def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: 
 
 
 def api_ready(job: Job) -> str:
-    """Wait until the API server says that it is ready, at the endpoint that the kubeconfig names."""
+    """Wait until the API server says that it is ready, at the endpoint that the kubeconfig names.
+
+    Raises:
+        OperationError: the kubeconfig is for another endpoint, or the limit passed.
+    """
     endpoint = job.inputs(ApiReadyInputs).endpoint
     kube = open_kube(job.secret("kubeconfig"))
     if (kube.host, kube.port) != server_address(endpoint):
@@ -92,7 +96,11 @@ def _is_served(kube: Kube, crd: Object) -> bool:
 
 
 def nodes_ready(job: Job) -> str:
-    """Wait until every named Node is Ready; refuse a cluster in which kube-proxy runs beside Cilium."""
+    """Wait until every named Node is Ready; refuse a cluster in which kube-proxy runs beside Cilium.
+
+    Raises:
+        OperationError: kube-proxy runs in the cluster, or the limit passed.
+    """
     names = job.inputs(NodesReadyInputs).nodes
 
     def lacks(kube: Kube) -> str:

@@ -25,7 +25,11 @@ def pinned(job: Job) -> str:
 
 
 def kept(job: Job) -> str:
-    """Refuse other ranges than those that were written down."""
+    """Refuse other ranges than those that were written down.
+
+    Raises:
+        OperationError: a range changed; the text names old and new.
+    """
     before = dict(word.partition("=")[::2] for word in job.previous().split())
     wanted = job.inputs(KeptRangesInputs).environment()
     changed = [

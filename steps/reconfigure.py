@@ -34,6 +34,9 @@ def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> None:
     """Change the configuration as far as APPLY_MODE allows and wait until the node works with it.
 
     `auto` first tries without a reboot, so that nodes wait for each other only if one really has to reboot.
+
+    Raises:
+        OperationError: the mode is unknown, or the change needs a reboot that it does not allow.
     """
     mode = _MODES.get(apply_mode)
     if mode is None:
@@ -58,7 +61,11 @@ def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> None:
 
 
 def keep_role(job: Job, peer: Peer, cluster: Talosconfig) -> Done[None] | Pending:
-    """Refuse to make a worker of a control plane, or the reverse: after its reboot the node would be lost."""
+    """Refuse to make a worker of a control plane, or the reverse: after its reboot the node would be lost.
+
+    Raises:
+        OperationError: the machine has the other role.
+    """
     result = job.call(talosctl.get(job.access(peer), "machinetype"))
     if not result.ok:
         return Pending(words(result))
@@ -74,7 +81,11 @@ def keep_role(job: Job, peer: Peer, cluster: Talosconfig) -> Done[None] | Pendin
 
 
 def send(job: Job, peer: Peer, mode: ApplyMode) -> Result:
-    """Send the machine config; return the answer when it was taken or when it needs a reboot."""
+    """Send the machine config; return the answer when it was taken or when it needs a reboot.
+
+    Raises:
+        OperationError: Talos refuses the config.
+    """
 
     def probe() -> Done[Result] | Pending:
         result = job.call(talosctl.apply(job.access(peer), job.secret("machineConfig"), mode))
@@ -127,6 +138,9 @@ def working(job: Job, peer: Peer) -> Done[str] | Pending:
     """Return which boot of the node this is, once it works with its configuration.
 
     The status is recreated at each boot, so the moment of its creation names the boot.
+
+    Raises:
+        OperationError: the node does not accept our credentials.
     """
     result = job.call(talosctl.get(job.access(peer), "machinestatus"))
     if not result.ok:
@@ -164,6 +178,9 @@ def alone(job: Job, ca: str) -> Iterator[None]:
     """Hold this machine's lock for steps that take nodes of this cluster down, one at a time.
 
     The file is empty and stays; the kernel lets go of the lock when this process ends, however it ends.
+
+    Raises:
+        OperationError: another reboot did not end within the time of this step.
     """
     identity = hashlib.sha256(ca.encode()).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"talos-cluster-{os.getuid()}-{identity}.lock"

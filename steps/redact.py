@@ -44,7 +44,9 @@ def _decoded(value: str) -> tuple[str, ...]:
 
 def redact(text: str, values: Iterable[str]) -> str:
     """Return the text without the given values and without anything that looks like key material."""
+    # Before the values: a value inside a PEM block would tear it apart and leave the rest visible.
     text = _PEM.sub(HIDDEN, text)
+    # Longest first, or a short value would cut a longer one and leave its end.
     for value in values:
         text = text.replace(value, HIDDEN)
     text = _LONG_BASE64.sub(HIDDEN, text)

@@ -55,7 +55,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def stop(number: int, _frame: FrameType | None) -> NoReturn:
-    """Turn a signal into an exception, so that running children are ended on the way out."""
+    """Turn a signal into an exception, so that running children are ended on the way out.
+
+    Raises:
+        Stopped: always.
+    """
     raise Stopped(number, signal.Signals(number).name)
 
 
@@ -69,7 +73,11 @@ def _printer(values: Sequence[str]) -> Callable[[str], None]:
 
 
 def read_secrets() -> Mapping[str, str]:
-    """Return the JSON object of strings on stdin; nothing on stdin is an empty object."""
+    """Return the JSON object of strings on stdin; nothing on stdin is an empty object.
+
+    Raises:
+        OperationError: stdin is no JSON object of strings.
+    """
     text = sys.stdin.read()
     try:
         secrets = json.loads(text or "{}")

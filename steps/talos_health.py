@@ -23,7 +23,11 @@ _BEGUN = ": ..."
 
 
 def talos_health(job: Job) -> str:
-    """Let Talos check itself and the control plane; nodes need not be Ready for it (there is no CNI yet)."""
+    """Let Talos check itself and the control plane; nodes need not be Ready for it (there is no CNI yet).
+
+    Raises:
+        OperationError: the check fails for a reason that does not pass by itself, or the limit passed.
+    """
     inputs = job.inputs(TalosHealthInputs)
     control_planes, workers = inputs.control_planes, inputs.workers
     turns = cycle(control_planes)

@@ -1,4 +1,4 @@
-"""The only place that waits."""
+"""How a step waits: for a probe to be done, within a limit, saying what it sees."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def wait(goal: Goal, probe: Callable[[], Done[T] | Pending], clock: Clock, say: 
     """Return the value of the first `Done`; say a changed answer at once and an unchanged one every 10 s.
 
     Raises:
-        StepError: the limit passed, with the last answer and the goal's advice.
+        OperationError: the limit passed, with the last answer and the goal's advice.
     """
     started = clock.now()
     said, said_at, pause = "", started, FIRST_PAUSE

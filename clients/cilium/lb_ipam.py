@@ -62,8 +62,10 @@ def pool_lacks(name: str, pool: Object | None, leaving: Collection[str] = ()) ->
         return f"pool {name} does not exist"
     if is_true(pool, kinds.POOL_CONFLICT):
         message = str((condition(pool, kinds.POOL_CONFLICT) or {}).get("message", ""))
+        # Cilium names the other pool at the end of its message and offers no field for it.
         if not any(message.endswith(f"'{other}'") for other in leaving):
             return f"pool {name} is in conflict: {message}"
+    # The conflict condition is missing on a sound pool, so only the count shows that it was looked at.
     counted = condition(pool, kinds.POOL_COUNTED)
     if counted is None or counted.get("observedGeneration", 0) < pool["metadata"]["generation"]:
         return f"pool {name} has not been looked at by cilium-operator"
@@ -83,6 +85,7 @@ def request_lacks(service: Object, address: str) -> str:
     said = condition(service, kinds.REQUEST_SATISFIED)
     if said is None:
         return f"{instead}; cilium-operator has not judged its request yet"
+    # Cilium judges the request that it sees: the annotation may name another address than the config.
     if said.get("status") == "True":
         return f"{instead}; Cilium counts its request as satisfied: does the Service ask for {address}?"
     reason = str(said.get("reason", ""))
@@ -107,6 +110,7 @@ def lease_lacks(name: str, lease: Object | None, server_date: str) -> str:
         now, renewed = parsedate_to_datetime(server_date), datetime.fromisoformat(spec["renewTime"])
     except (KeyError, ValueError):
         raise Unanswered(f"lease {name} of {holder} has no time of renewal that can be read") from None
+    # A holder that died keeps its name in the Lease until another node takes it.
     if now - renewed > timedelta(seconds=_FORGOTTEN * spec.get("leaseDurationSeconds", 0)):
         return f"lease {name} was last renewed by {holder} at {spec['renewTime']}"
     return ""

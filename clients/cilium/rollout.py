@@ -20,12 +20,15 @@ def daemonset_lacks(daemonset: Object | None, nodes: int) -> str:
     if daemonset is None:
         return "DaemonSet cilium does not exist"
     status = daemonset.get("status", {})
+    # Until the controller has seen a change, its numbers are those of the version before.
     if _unobserved(daemonset):
         return "DaemonSet cilium has a change that its controller has not seen yet"
     desired, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+    # A DaemonSet without nodes is "ready" at once, and says nothing about the cluster.
     if desired != nodes or not nodes:
         return f"DaemonSet cilium is wanted on {desired} of {nodes} nodes"
     updated = status.get("updatedNumberScheduled", 0)
+    # During a rolling update every pod may be ready while half of them are old.
     if updated != desired:
         return f"DaemonSet cilium is updated on {updated} of {desired} nodes"
     return "" if ready == desired else f"DaemonSet cilium is ready on {ready} of {desired} nodes"
@@ -39,6 +42,7 @@ def deployment_lacks(deployment: Object | None) -> str:
         return "Deployment cilium-operator has a change that its controller has not seen yet"
     status, wanted = deployment.get("status", {}), deployment.get("spec", {}).get("replicas", 1)
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    # Available counts pods of the old ReplicaSet too.
     if updated != wanted:
         return f"Deployment cilium-operator has {updated} of {wanted} updated replicas"
     if is_true(deployment, "Available"):
@@ -75,6 +79,7 @@ def _reason(pod: Object) -> str:
         said = state.get("waiting") or (
             state.get("terminated") if state.get("terminated", {}).get("exitCode") else None
         )
+        # The first container that waits hides the ones behind it; those two reasons only say "not yet".
         if said and said.get("reason") not in {None, "PodInitializing", "ContainerCreating"}:
             return f"{container['name']} {said['reason']} {said.get('message', '')}".strip()
     scheduled = condition(pod, "PodScheduled") or {}

@@ -69,7 +69,11 @@ class Kube:
         return self.decode(self.ask(path), path)
 
     def decode(self, answer: Answer, path: str) -> Object | None:
-        """Return the object of an answer; see `find`."""
+        """Return the object of an answer; see `find`.
+
+        Raises:
+            Unanswered: the API server refuses, or its answer is no JSON object.
+        """
         if answer.status == _NOT_FOUND:
             return None
         if answer.status != http.client.OK:
@@ -122,7 +126,7 @@ def open_kube(text: str) -> Kube:
     """Return the API server that a kubeconfig describes.
 
     Raises:
-        StepError: the kubeconfig cannot be used.
+        OperationError: the kubeconfig cannot be used.
     """
     config = parse_kubeconfig(text)
     host, port = server_address(config.server)
@@ -134,7 +138,7 @@ def server_address(server: str) -> tuple[str, int]:
     """Return host and port of an API server's URL.
 
     Raises:
-        StepError: it is no such URL.
+        OperationError: it is no such URL.
     """
     url = urlsplit(server)
     try:
@@ -232,7 +236,7 @@ def open_patient(text: str) -> PatientKube:
     """Return the API server that a kubeconfig describes.
 
     Raises:
-        StepError: the kubeconfig cannot be used.
+        OperationError: the kubeconfig cannot be used.
     """
     kube = open_kube(text)
     return PatientKube(kube.host, kube.port, kube.context, kube.headers)

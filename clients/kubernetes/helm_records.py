@@ -63,7 +63,7 @@ def forget(
         exists: Whether Pulumi knows the release, so that only an interrupted upgrade is forgotten.
 
     Raises:
-        StepError: the release is not this program's, or the API server does not answer.
+        OperationError: the release is not this program's, or the API server does not answer.
     """
     kube = open_kube(kubeconfig)
     path = f"/api/v1/namespaces/{namespace}/secrets"
@@ -73,7 +73,7 @@ def forget(
         for secret in secrets:
             _delete(kube, f"{path}/{secret}")
     except Unanswered as reason:
-        raise OperationError(f"the record of Helm release {name} could not be mended: {reason}") from None
+        raise OperationError(f"the record of Helm release {name} could not be repaired: {reason}") from None
     return secrets
 
 
@@ -96,19 +96,26 @@ def read_record(secret: Object) -> ReleaseRevision:
 def in_the_way(
     records: Sequence[ReleaseRevision], name: str, values: Mapping[str, Any], *, exists: bool
 ) -> list[str]:
-    """Return the Secrets to delete so that Helm can go on; see `forget`."""
+    """Return the Secrets to delete so that Helm can go on; see `forget`.
+
+    Raises:
+        OperationError: a record is not one that this program may forget.
+    """
     ordered = sorted(records, key=lambda record: record.revision)
     if not ordered:
         return []
     last = ordered[-1]
+    # A release with other values may be in use by another program; forgetting it would orphan its objects.
     if plain(last.values) != plain(values):
         raise OperationError(
             f"a Helm release {name} is there (revision {last.revision}, {last.status}) with other values "
             "than this stack's, so this stack did not make it; check: `helm history`, then uninstall it or "
             "roll it back, or import it with `pulumi import`",
         )
+    # Pulumi knows no release, so nothing of the interrupted install may block the next one.
     if not exists:
         return [record.secret for record in ordered]
+    # Older revisions are what Helm rolls back to.
     return [last.secret] if last.status.startswith("pending-") else []
 
 

@@ -43,9 +43,10 @@ def parse_kubeconfig(text: str) -> Kubeconfig:
     guessed at.
 
     Raises:
-        StepError: a field is missing, doubled or not base64.
+        OperationError: a field is missing, doubled or not base64.
     """
     found = _fields(text)
+    # With two clusters in it, the first one found could be somebody else's.
     doubled = sorted({name for name, _ in found if sum(other == name for other, _ in found) > 1})
     if doubled:
         raise _unfit(f"it has more than one {doubled[0]!r}")
@@ -66,6 +67,7 @@ def parse_kubeconfig(text: str) -> Kubeconfig:
 
 def _fields(text: str) -> list[tuple[str, str]]:
     """Return the wanted fields with their values, as often as they occur."""
+    # Pulumi hands kubeconfigs on as JSON, talosctl writes YAML.
     if text.lstrip().startswith("{"):
         try:
             return list(_walk(json.loads(text)))

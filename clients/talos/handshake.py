@@ -55,6 +55,7 @@ def look(address: str, ca: str, port: int = APID_PORT) -> Sight:
         with _connected(address, port, _context(ca)):
             return Sight(address, State.OURS)
     except ssl.SSLCertVerificationError as error:
+        # Our CA did sign it: calling this node foreign would send a person to look for the wrong fault.
         if error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
             return Sight(address, State.CLOCK, error.verify_message)
     except ssl.SSLError as error:
@@ -72,11 +73,13 @@ def _without_certificate(address: str, port: int) -> Sight:
     """
     try:
         with _connected(address, port, _context(None)) as connection:
+            # Two machines may answer at the two addresses of one node; only the certificate tells them apart.
             identity = hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
             if connection.recv(1):
                 return Sight(address, State.MAINTENANCE, identity=identity)
             return Sight(address, State.SILENT, "the connection was closed")
     except ssl.SSLError as error:
+        # Only a configured node asks for a client certificate, and ours has just been ruled out.
         if "CERTIFICATE_REQUIRED" in str(error.reason):
             return Sight(address, State.FOREIGN)
         return _not_tls(address, error)
@@ -113,6 +116,7 @@ def _context(ca: str | None) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
+    # apid is a gRPC server: without h2 it closes the connection before it says anything.
     context.set_alpn_protocols(["h2"])
     if ca is None:
         context.verify_mode = ssl.CERT_NONE

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clients.talos.talosctl import DataArg, Invocation
 
 TALOSCTL = "talosctl"
+# Short enough that a person does not take a slow node for a hang, long enough not to flood the output.
 IDLE = 10.0  # seconds of silence after which a listener is told
 GRACE = 5.0  # seconds between asking a child to end and ending it
 _CHUNK = 65536
@@ -61,12 +62,14 @@ def talosctl(invocation: Invocation, limit: float, listener: Listener | None = N
     Raises:
         OperationError: talosctl is not on PATH, or cannot be started.
     """
+    # Descriptors close before the caller goes on, so no secret outlives the call that needed it.
     with ExitStack() as stack:
         descriptors = {
             name: stack.enter_context(anonymous_file(content)) for name, content in invocation.secrets.items()
         }
         argv = [TALOSCTL, *(_argument(word, descriptors) for word in invocation.argv)]
         process = stack.enter_context(_started(argv, tuple(descriptors.values())))
+        # talosctl retries some calls for ever; only our own limit ends them.
         seconds = min(invocation.limit, limit)
         return _collect(process, time.monotonic() + seconds, listener or _ignore)
 
@@ -140,6 +143,7 @@ def _collect(process: subprocess.Popen[bytes], deadline: float, listener: Listen
         selector.register(_stream(process.stderr), selectors.EVENT_READ, "stderr")
         while selector.get_map():
             remaining = deadline - time.monotonic()
+            # What was printed so far may hold the reason, so it is kept.
             if remaining <= 0:
                 return Result(None, _text(collected["stdout"]), _text(collected["stderr"]))
             ready = selector.select(min(remaining, IDLE))
@@ -183,6 +187,7 @@ def _text(data: bytes | bytearray) -> str:
 @contextmanager
 def anonymous_file(content: str) -> Iterator[int]:
     """Yield the descriptor of a file without a name that holds the content; nobody else may open it."""
+    # A file in memory has no name that another process could open, and nothing is left after a kill.
     create: Callable[[str], int] = getattr(os, "memfd_create", unlinked_file)
     descriptor = create("step")
     try:

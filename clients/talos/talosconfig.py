@@ -13,6 +13,7 @@ from clients.errors import OperationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The standard library has no YAML parser; talosctl writes these few lines in one fixed form.
 _NO_ADDRESSES = re.compile(r"(?m)^(?P<indent> +)endpoints: \[\]$")
 _CA = re.compile(r"(?m)^ +ca: (\S+)$")
 _LIST = r"(?m)^(?P<indent> +){name}:\n(?P<items>(?:(?P=indent) *- \S+\n)+)"
@@ -35,8 +36,9 @@ def with_addresses(generated: str, addresses: Sequence[str]) -> str:
     """Return a generated talosconfig with endpoints and nodes.
 
     Raises:
-        StepError: the text is not what talosctl v1.13 generates.
+        OperationError: the text is not what talosctl v1.13 generates.
     """
+    # A newer talosctl may write another form: refusing it is safer than editing what is not understood.
     if len(_NO_ADDRESSES.findall(generated)) != 1 or re.search(r"(?m)^ +nodes:", generated):
         raise OperationError(
             "talosctl generated a talosconfig that this step does not know: "
@@ -57,7 +59,7 @@ def parse_talosconfig(text: str) -> Talosconfig:
     """Return what a talosconfig made by `with_addresses` says.
 
     Raises:
-        StepError: it has not exactly one context with CA and nodes.
+        OperationError: it has not exactly one context with CA and nodes.
     """
     authorities = _CA.findall(text)
     nodes = re.findall(_LIST.format(name="nodes"), f"{text}\n")

@@ -22,6 +22,8 @@ class NetworkPolicySet(Component):
         super().__init__("homelab:cilium:NetworkPolicies", name, None, opts)
         namespaces = sorted(args.cluster.cilium.network_policies.default_deny)
         if namespaces:
+            # The operator registers the kind some seconds after the release; earlier the API server refuses
+            # it.
             kind = self.run("crds", policy_kind_established(args))
             for namespace in namespaces:
                 self.create(f"default-deny-{namespace}", default_deny(namespace), [kind])

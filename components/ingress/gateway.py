@@ -30,6 +30,7 @@ def gateway_manifest(ingress: Ingress) -> dict[str, Any]:
 
 
 def _listeners(ingress: Ingress) -> list[dict[str, Any]]:
+    # Applications live in namespaces of their own, and the Gateway in that of the ingress.
     routes = {"namespaces": {"from": "All"}}
     listeners: list[dict[str, Any]] = [
         {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": routes}

@@ -37,6 +37,7 @@ class IngressService(Component):
     def _create(self, cluster: Cluster) -> pulumi.Resource:
         """Return what asks for the address; what had it before under this name goes before it comes."""
         ingress = cluster.ingress
+        # A built-in namespace exists already, and this program must not own it.
         namespace = []
         if ingress.namespace not in BUILT_IN_NAMESPACES:
             namespace = [self.create("namespace", namespace_manifest(ingress))]
@@ -69,6 +70,7 @@ class IngressService(Component):
 
     def _prove(self, args: KubernetesArgs, service: pulumi.Resource) -> None:
         assigned = self.run("address", address_assigned(args), [service])
+        # Where agents are simulated nobody takes a lease, and the gate would wait in vain.
         if args.cluster.load_balancer.verify_lease:
             self.run("lease", lease_held(args), [assigned])
 

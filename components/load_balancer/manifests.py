@@ -1,7 +1,7 @@
 """Pools and L2 policy as Kubernetes manifests: pure functions of the config.
 
-Cilium gives a Service that requests no address the lowest free one. So each requested address has a pool of its
-own that only its Service may use, and the general pool is the rest of the range.
+Cilium gives a Service that requests no address the lowest free one. So each requested address has a pool of
+its own that only its Service may use, and the general pool is the rest of the range.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def l2_policy(cluster: Cluster) -> Manifest:
     if cluster.interfaces:
         spec["interfaces"] = list(cluster.interfaces)
     selector = _node_selector(cluster)
+    # A policy without a node selector selects every node.
     if selector is not None:
         spec["nodeSelector"] = selector
     return _manifest(POLICY_API_VERSION, "CiliumL2AnnouncementPolicy", cluster.name, spec)
@@ -87,6 +88,7 @@ def _node_selector(cluster: Cluster) -> Manifest | None:
     chosen = cluster.load_balancer.node_selector
     if chosen is not None:
         return {"matchLabels": dict(sorted(chosen.items()))}
+    # Without workers control planes carry the pods, so they must announce as well.
     if not cluster.workers:
         return None
     return {"matchExpressions": [{"key": CONTROL_PLANE_LABEL, "operator": "DoesNotExist"}]}

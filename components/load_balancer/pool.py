@@ -23,12 +23,14 @@ class LoadBalancerPool(Component):
     def __init__(self, name: str, args: KubernetesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("homelab:cilium:LoadBalancerPool", name, None, opts)
         if args.cluster.load_balancer.owner != "flux":
+            # Flux owns both objects otherwise: a second owner would fight over their fields.
             self._create_pools(args)
             self.create("policy", l2_policy(args.cluster), own=hold(args.cluster))
         self.register_outputs({"cidr": str(args.cluster.load_balancer.cidr)})
 
     def _create_pools(self, args: KubernetesArgs) -> None:
         wanted = pools(args.cluster)
+        # Before any pool changes, while the Services still hold what they had.
         guard = self.run("addresses", addresses_kept(args, wanted))
         created: list[pulumi.CustomResource] = []
         for manifest in wanted:  # an address leaves the general pool, the first, before its own pool has it

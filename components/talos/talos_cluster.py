@@ -60,6 +60,7 @@ class TalosCluster(Component):
         self.talosconfig = secret_stdout(self.run("talosconfig", step_inputs.talosconfig(cluster, secrets)))
         configs, births = self._give_birth(cluster, secrets, network)
         control_planes = births[: len(cluster.control_planes)]
+        # It needs no running API, so it is made while the nodes still boot.
         self.kubeconfig = self._issue_kubeconfig(cluster, control_planes)
         bootstrap = step_inputs.bootstrap(cluster, self.talosconfig)
         bootstrapped = self._run_once("bootstrap", bootstrap, cluster, control_planes)
@@ -67,6 +68,7 @@ class TalosCluster(Component):
         nodes = self.run("nodes", step, [bootstrapped, *births])
         etcd = self.run("etcd", step_inputs.etcd(cluster, self.talosconfig), [nodes])
         api = self.run("api-ready", step_inputs.api_ready(cluster, self.kubeconfig), [etcd])
+        # Beside Cilium, not before it: the check needs no CNI and takes as long as the rollout.
         self.run("talos-health", step_inputs.talos_health(cluster, self.talosconfig), [api])
         self.serving = (api, nodes)
         self.register_outputs({"kubeconfig": self.kubeconfig, "talosconfig": self.talosconfig})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from clients.cilium import kinds
 from lab.real.admin import wait_for
 from lab.real.images import HTTP
 from lab.report import INGRESS
@@ -101,7 +102,7 @@ def addresses(cluster: Admin) -> dict[str, str]:
 
 def lease_holder(cluster: Admin) -> str | None:
     """Return the node that holds the announcement lease of the ingress Service."""
-    name = f"cilium-l2announce-{NAMESPACE}-{SERVICE}"
+    name = kinds.lease_name(NAMESPACE, SERVICE)
     leases = cluster.get("leases", "--namespace=kube-system")["items"]
     held = (lease["spec"].get("holderIdentity") for lease in leases if lease["metadata"]["name"] == name)
     return next(held, None) or None

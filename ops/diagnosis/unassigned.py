@@ -1,4 +1,4 @@
-"""Why a LoadBalancer Service has no address, or its address does not answer: the likely cause in words.
+"""Why a LoadBalancer Service has no address: the likely cause in words.
 
 Each function looks at one cause and returns a finding or None. They are asked in the order in which they
 hide one another; the meaning of Cilium's reasons is that of `operator/pkg/lbipam` in its source.

@@ -110,7 +110,6 @@ def test_a_change_of_one_node_touches_that_node_only(running: Run) -> None:
 
     def patch(cluster: dict[str, Any]) -> None:
         cluster["nodes"][3].setdefault("labels", {})["zone"] = "a"
-        cluster["talos"]["patches"] = {"worker": []}
 
     edit(running, patch)
     running.up()
@@ -133,5 +132,5 @@ def test_a_removed_control_plane_leaves_etcd_first_and_is_wiped_if_asked(
     edit(running, without("cp3"))
     running.up()
     assert node_names(client) == ["cp1", "cp2", "w1"]
-    assert machines(running)["cp3"] not in {"running"}
+    assert machines(running)["cp3"] != "running"
     assert set(running.changes(running.up())) == {"same"}

@@ -134,7 +134,7 @@ def test_an_api_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("clients.kubernetes.helm_records.open_kube", lambda _text: Dead([]))
     with pytest.raises(
-        OperationError, match=r"^the record of Helm release cilium could not be mended: .* is silent$"
+        OperationError, match=r"^the record of Helm release cilium could not be repaired: .* is silent$"
     ):
         forget("kubeconfig", "kube-system", "cilium", VALUES, exists=False)
 
