@@ -72,12 +72,13 @@ def reset_node(job: Job, peer: Peer, cluster: Talosconfig) -> str:
 def leave(job: Job, peer: Peer, cluster: Talosconfig) -> None:
     """Reset a node of ours as soon as etcd allows it and see it go.
 
-    Args:
-        cluster: its nodes are the control planes, this one included if it is one.
+    The nodes that the talosconfig names are the control planes, this one included if it is one.
+
+    Raises:
+        OperationError: etcd cannot do without it, or it refuses.
     """
-    how = job.wait(
-        f"etcd to do without {peer.name}", QUORUM_CHECK, lambda: ready_to_leave(job, peer, cluster)
-    )
+    what = f"etcd to do without {peer.name}"
+    how = job.wait(what, QUORUM_CHECK, lambda: ready_to_leave(job, peer, cluster))
     sent, absences = False, 0
 
     def probe() -> Done[None] | Pending:
