@@ -79,8 +79,10 @@ def test_a_removed_node_leaves_before_others_change(wipes: bool, seen: SeenNode,
     [
         (
             [wanted("cp1"), replace(wanted("w1"), name="w9")],
-            "w9 has the address of w1, 10.0.50.21: a node cannot be renamed in place; "
-            "remove w1 first, then add w9",
+            (
+                "w9 has the address of w1, 10.0.50.21: a node cannot be renamed in place; "
+                "remove w1 first, then add w9"
+            ),
         ),
         (
             [wanted("cp1"), wanted("w1", address="10.0.50.29")],
@@ -88,8 +90,10 @@ def test_a_removed_node_leaves_before_others_change(wipes: bool, seen: SeenNode,
         ),
         (
             [wanted("cp1"), wanted("w1", role="controlplane")],
-            "w1 is a worker and cannot become a controlplane in place; "
-            "remove it first, then add it in its new role",
+            (
+                "w1 is a worker and cannot become a controlplane in place; "
+                "remove it first, then add it in its new role"
+            ),
         ),
         (
             [wanted("w1"), wanted("cp2")],
@@ -98,8 +102,10 @@ def test_a_removed_node_leaves_before_others_change(wipes: bool, seen: SeenNode,
         *(
             (
                 [wanted("cp1", **{kind: version}), wanted("w1", **{kind: version})],
-                f"versions.{kind} cannot change from {before} to {version} by `pulumi up`: "
-                f"the nodes run {before}; set it back to {before}",
+                (
+                    f"versions.{kind} cannot change from {before} to {version} by `pulumi up`: "
+                    f"the nodes run {before}; set it back to {before}"
+                ),
             )
             for kind, before in (("talos", "v1.13.0"), ("kubernetes", "v1.36.3"))
             for version in ("v1.37.0", "v1.12.9")
@@ -186,8 +192,8 @@ HISTORIES = st.lists(
 def test_random_histories(history: list[tuple[set[str], dict[str, str], bool, set[str], int]]) -> None:
     """Stack files in any order; runs are killed after some moves, machines are down, then all is finished.
 
-    Never a wipe that nobody asked for, never the last control plane taken away, a machine that leaves is never
-    changed, and a run that is not refused comes to its end: the next plan is empty.
+    Never a wipe that nobody asked for, never the last control plane taken away, a machine that leaves is
+    never changed, and a run that is not refused comes to its end: the next plan is empty.
     """
     last, machines = dict(settled(*ALL).last), {name: settled(*ALL).seen[name] for name in ALL}
     for names, configs, wipes, down, killed_after in history:
