@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pulumi.automation import CommandError
 
-from lab import commands
+from lab import commands, report
 from lab.inventory import InventoryError
 from lab.layout import Layout
 from lab.simulator import SimulatorError
 from lab.tools import Interrupted, ToolsError
+from ops.sources import CannotCheckError
 
 COMMANDS = {
     "up": commands.up,
@@ -33,6 +34,8 @@ def main(arguments: list[str]) -> int:
         return COMMANDS[options.command](Layout(options.state.resolve()))
     except (commands.LabError, InventoryError, SimulatorError) as error:
         print(f"lab: {error}", file=sys.stderr)
+    except (CannotCheckError, report.ClientError) as error:
+        print(f"lab: the cluster cannot be checked: {error}", file=sys.stderr)
     except ToolsError as error:
         print(f"lab: tools are missing:\n{error}", file=sys.stderr)
     except Interrupted as interrupted:

@@ -16,6 +16,8 @@ _AS_DATA = {
     "tokenFile": "token",
 }
 """Keys that name a file → keys that hold its content."""
+_KEPT = ("server", *_AS_DATA.values())
+"""The rest is notes of other tools, which may hold what JSON does not have."""
 _PROGRAMS = ("exec", "auth-provider")
 
 
@@ -53,29 +55,34 @@ def current_context(text: str, folder: Path = Path()) -> str:
 
 def _chosen(document: dict[str, Any]) -> dict[str, Any]:
     """Return the current context; without contexts, the only cluster and the only user."""
-    contexts = document.get("contexts") or []
+    contexts = _list(document, "contexts")
     name = document.get("current-context")
     if not contexts:
         return {}
     if not name and len(contexts) == 1:
-        name = contexts[0].get("name")
+        return _named(document, "contexts", "context", None)
     if not name:
         raise KubeconfigFileError("it has several contexts and no current-context")
     return _named(document, "contexts", "context", name)
 
 
 def _named(document: dict[str, Any], plural: str, key: str, name: object) -> dict[str, Any]:
-    entries = document.get(plural) or []
-    found = [entry for entry in entries if name is None or entry.get("name") == name]
-    if len(found) != 1 or not isinstance(found[0].get(key), dict):
+    entries = [entry for entry in _list(document, plural) if isinstance(entry, dict)]
+    named = [entry for entry in entries if name is None or entry.get("name") == name]
+    found: list[dict[str, Any]] = [entry[key] for entry in named if isinstance(entry.get(key), dict)]
+    if len(found) != 1:
         which = f" {name!r}" if name is not None else ""
         raise KubeconfigFileError(f"it has {len(found)} {plural}{which}, and one is needed")
-    value: dict[str, Any] = found[0][key]
-    return value
+    return found[0]
+
+
+def _list(document: dict[str, Any], plural: str) -> list[Any]:
+    entries = document.get(plural)
+    return entries if isinstance(entries, list) else []
 
 
 def _with_content(value: dict[str, Any], folder: Path) -> dict[str, Any]:
-    result = {key: item for key, item in value.items() if key not in _AS_DATA}
+    result = {key: value[key] for key in _KEPT if isinstance(value.get(key), str)}
     for key, data in _AS_DATA.items():
         if key in value and data not in result:
             result[data] = _content(folder / str(value[key]), encode=data != "token")
@@ -87,4 +94,4 @@ def _content(path: Path, *, encode: bool) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise KubeconfigFileError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
-    return base64.b64encode(content).decode() if encode else content.decode().strip()
+    return base64.b64encode(content).decode() if encode else content.decode("utf-8", "replace").strip()

@@ -133,6 +133,8 @@ def _text(path: Path | None) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise CannotCheckError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+    except UnicodeDecodeError:
+        raise CannotCheckError(f"{path} is not text in UTF-8") from None
 
 
 def stack_outputs(place: Place, run: PulumiRunner) -> dict[str, str]:
@@ -173,11 +175,21 @@ def run_pulumi(argv: Sequence[str], directory: Path, /) -> str:
     except subprocess.TimeoutExpired:
         raise CannotCheckError(f"`{argv[0]}` gave no answer in {PULUMI_PATIENCE:.0f} s") from None
     if done.returncode != 0:
-        if "passphrase" in done.stderr:
-            raise CannotCheckError(
-                f"`{' '.join(argv[:3])}` needs the passphrase of the stack's secrets: "
-                "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
-            )
-        words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise CannotCheckError(f"`{' '.join(argv[:3])}`: {words[-1]}")
+        status = f"exit status {done.returncode}"
+        raise CannotCheckError(f"`{' '.join(argv[:3])}`{_refusal(done.stderr, status)}")
     return done.stdout
+
+
+def _refusal(stderr: str, status: str) -> str:
+    """Return why Pulumi gave no answer; it cannot ask for a passphrase here, so the variables are named."""
+    if "incorrect passphrase" in stderr:
+        return (
+            " was given an incorrect passphrase: "
+            "look at PULUMI_CONFIG_PASSPHRASE and PULUMI_CONFIG_PASSPHRASE_FILE"
+        )
+    if "passphrase" in stderr:
+        return (
+            " needs the passphrase of the stack's secrets: "
+            "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
+        )
+    return f": {(stderr.strip().splitlines() or [status])[-1]}"

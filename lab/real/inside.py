@@ -21,7 +21,7 @@ from lab.real import program
 from lab.real.real_layout import STACK, RealLayout
 from ops import sources, table
 from ops import verify as product_verify
-from ops.sources import Credentials
+from ops.sources import CannotCheckError, Credentials
 
 if TYPE_CHECKING:
     from pulumi import automation
@@ -54,11 +54,15 @@ COMMANDS = {"up": up, "destroy": destroy}
 
 
 def verify(layout: RealLayout) -> int:
-    """Write the table of `ops verify`, asked from inside the LAN."""
+    """Write the table of `ops verify`, asked from inside the LAN; return 1 where nothing can be asked."""
     outputs = program.open_stack(layout).outputs()
     credentials = Credentials(str(outputs["kubeconfig"].value), str(outputs["talosconfig"].value))
     cluster = sources.cluster(sources.Place(project=layout.project, stack=STACK))
-    rows = product_verify.verify(cluster, credentials, process.talosctl, product_verify.Scope())
+    try:
+        rows = product_verify.verify(cluster, credentials, process.talosctl, product_verify.Scope())
+    except CannotCheckError as error:
+        say(f"lab-real: the cluster cannot be checked: {error}")
+        return 1
     replace(layout.run, table.as_json(rows))
     return 0
 

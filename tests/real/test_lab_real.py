@@ -27,7 +27,7 @@ CLAIMS = {
         "reaches a Service by its DNS name",
         "verify: 10.0.50.200 assigned",
         "verify: 10.0.50.200 announced",
-        "the lease names one node",
+        "announces 10.0.50.200",
         "client1: ARP for 10.0.50.200 is answered by",
         "client1: HTTP on 10.0.50.200",
         "client2: ARP for 10.0.50.200 is answered by",

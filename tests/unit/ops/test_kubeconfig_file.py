@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,6 +88,21 @@ def test_certificates_in_files_beside_it_are_read(tmp_path: Path) -> None:
     )
 
 
+def test_what_other_tools_note_in_it_is_left_out() -> None:
+    """An extension may hold a date, which JSON does not have, or a key of the same name."""
+    noted = {"since": date(2026, 1, 2), "server": "https://elsewhere.example"}
+    entry = {"server": "https://lab.example:6443", "certificate-authority-data": encoded("CA")}
+    clusters = [{"cluster": {**entry, "extensions": [{"name": "tool", "extension": noted}]}}]
+    text = yaml.safe_dump({"clusters": clusters, "users": [user("me")]})
+    assert parse_kubeconfig(current_context(text)).server == "https://lab.example:6443"
+
+
+@pytest.mark.parametrize("entries", ["lab", ["lab"], {"name": "lab"}])
+def test_entries_of_another_shape_are_none(entries: object) -> None:
+    with pytest.raises(KubeconfigFileError, match=r"^it has 0 clusters 'lab', and one is needed$"):
+        current_context(yaml.safe_dump({**TWO, "clusters": entries}))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -99,6 +115,7 @@ def test_certificates_in_files_beside_it_are_read(tmp_path: Path) -> None:
             {"users": [{"name": "admin@lab", "user": {"exec": {"command": "aws"}}}]},
             "its user gets credentials from a program (exec); use one with a certificate or a token",
         ),
+        ({"contexts": ["lab"]}, "it has 0 contexts 'lab', and one is needed"),
         (
             {"users": [{"name": "admin@lab", "user": {"tokenFile": "/nowhere/token"}}]},
             "/nowhere/token cannot be read: no such file or directory",

@@ -91,6 +91,14 @@ def test_a_file_of_credentials_that_is_not_there(tmp_path: Path) -> None:
         sources.credentials(Place(project=tmp_path, kubeconfig=tmp_path / "k"), no_pulumi)
 
 
+def test_a_file_of_credentials_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "k"
+    path.write_bytes(b"\xff\xfe")
+    for place in (Place(project=tmp_path, kubeconfig=path), Place(project=tmp_path, talosconfig=path)):
+        with pytest.raises(CannotCheckError, match="k is not text in UTF-8"):
+            sources.credentials(place, no_pulumi)
+
+
 def test_a_kubeconfig_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "k").write_text("[]")
     with pytest.raises(CannotCheckError, match="k cannot be used: it is no kubeconfig"):
@@ -124,10 +132,17 @@ def test_pulumi_runs_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("echo one >&2; echo error: no stack >&2; exit 1", "`pulumi stack output`: error: no stack"),
         ("exit 3", "`pulumi stack output`: exit status 3"),
         (
-            "echo 'error: incorrect passphrase' >&2; exit 255",
+            "echo 'error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE' >&2; exit 1",
             (
                 "`pulumi stack output` needs the passphrase of the stack's secrets: "
                 "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
+            ),
+        ),
+        (
+            "echo 'error: failed to decrypt: incorrect passphrase, please' >&2; exit 1",
+            (
+                "`pulumi stack output` was given an incorrect passphrase: "
+                "look at PULUMI_CONFIG_PASSPHRASE and PULUMI_CONFIG_PASSPHRASE_FILE"
             ),
         ),
     ],

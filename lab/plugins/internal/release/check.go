@@ -133,6 +133,11 @@ func diff(state, news resource.PropertyMap, ignored []string) *pulumirpc.DiffRes
 	}
 	inputs := oldInputs(state)
 	delete(inputs, "resourceNames")
+	for key := range news { // a state may be older than an input that says nothing
+		if !state.HasValue(key) && !inputs.HasValue(key) && !isSet(rpc.Plain(news[key])) {
+			delete(news, key)
+		}
+	}
 	return propdiff.Response(propdiff.Compare(propdiff.Input{
 		Live: rpc.ToPlain(state, nil), Inputs: rpc.ToPlain(inputs, nil), Wanted: rpc.ToPlain(news, nil), Pinned: pinned,
 	}))

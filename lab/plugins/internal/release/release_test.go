@@ -165,6 +165,9 @@ func TestDiff(t *testing.T) {
 		"foreign value": {m{"values": m{"a": int64(1), "b": m{"c": "d"}, "z": "1"}}, nil, nil, nil},
 		"renamed":       {nil, m{"name": "other"}, nil, []string{"name UPDATE_REPLACE"}},
 		"moved":         {nil, m{"namespace": "other"}, nil, []string{"namespace UPDATE_REPLACE"}},
+		// States from before Check wrote every input: what says nothing is no change.
+		"never written": {nil, m{"keyring": "", "verify": false}, nil, nil},
+		"new and set":   {nil, m{"keyring": "ring", "verify": true}, nil, []string{"keyring ADD", "verify ADD"}},
 		"unknown":       {nil, m{"values": m{"a": resource.Computed{}, "b": m{"c": "d"}}}, nil, []string{"values.a UPDATE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
