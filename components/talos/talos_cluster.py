@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from components.step_command import Step
     from model import Cluster
 
-ONCE = ["create", "environment", "interpreter", "logging", "stdin", "addPreviousOutputInEnv"]
-"""Inputs whose change must not run a step again that makes the cluster's identity or starts its etcd."""
+ONCE = [
+    *("addPreviousOutputInEnv", "archivePaths", "assetPaths", "create", "delete", "dir", "environment"),
+    *("interpreter", "logging", "stdin", "triggers", "update"),
+]
+"""All inputs of a Command: whatever changes, also a default of the provider, must not run a step again that
+makes the cluster's identity or starts its etcd."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
