@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.load_balancer.manifests import l2_policy, pools
-from ops import parse_objects
+from ops import node_checks, parse_objects
 from ops.facts import matches
 from ops.table import Row, failed, judged, not_applicable, passed, some
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def rows(cluster: Cluster, seen: Seen) -> Iterator[Row]:
     """Yield a line for everything that the Kubernetes API and Talos can tell."""
-    yield nodes(cluster, seen)
+    yield from node_checks.rows(cluster, seen)
     yield kube_proxy(seen)
     yield agents(seen)
     yield operator(seen)
@@ -30,19 +30,6 @@ def rows(cluster: Cluster, seen: Seen) -> Iterator[Row]:
         yield lease(cluster, reservation, seen)
     for name in announcing(cluster):
         yield lan_address(cluster, name, seen)
-
-
-def nodes(cluster: Cluster, seen: Seen) -> Row:
-    """Every node of the config is there and Ready, as the Kubernetes API says."""
-    wanted = {node.name for node in cluster.nodes}
-    ready = {node.name for node in seen.nodes if node.ready}
-    missing = sorted(wanted - ready)
-    return judged(
-        "nodes Ready",
-        f"not Ready or not there: {some(missing)}" if missing else "",
-        f"{len(wanted)} of {len(wanted)}",
-        "`kubectl get nodes`, then `kubectl -n kube-system get pods -o wide` for Cilium on those nodes",
-    )
 
 
 def kube_proxy(seen: Seen) -> Row:

@@ -187,11 +187,18 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class KubernetesNode:
-    """A Kubernetes Node."""
+    """A Kubernetes Node.
+
+    Attributes:
+        talos: Talos release by its OS image, for example `v1.13.0`; empty where it runs something else.
+        kubernetes: Release of its kubelet.
+    """
 
     name: str
     labels: Mapping[str, str]
     ready: bool = True
+    talos: str = ""
+    kubernetes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +212,21 @@ class Link:
     def inside(self, network: IPv4Network) -> bool:
         """Tell whether one of its addresses lies in the network."""
         return any(address.ip in network for address in self.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdView:
+    """What the control planes say of etcd.
+
+    Attributes:
+        members: Member id by control plane, empty where it is no healthy member.
+        listed: Ids of the voting members, as etcd lists them.
+        unknown: Why it is not known, or empty.
+    """
+
+    members: Mapping[str, str] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
+    unknown: str = "no talosconfig was given, so Talos cannot be asked"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,6 +243,7 @@ class Seen:
         leases: Announcement leases by `namespace/name` of their Service.
         links: Links by node, as Talos reports them; a node that could not be asked is missing.
         links_unknown: Why no node was asked, or empty.
+        server: Address of the API server that was asked, as host:port.
     """
 
     nodes: tuple[KubernetesNode, ...] = ()
@@ -235,6 +258,8 @@ class Seen:
     leases: Mapping[str, Lease] = field(default_factory=dict)
     links: Mapping[str, tuple[Link, ...]] = field(default_factory=dict)
     links_unknown: str = ""
+    etcd: EtcdView = EtcdView()
+    server: str = ""
 
     def service(self, namespace: str, name: str) -> Service | None:
         """Return the LoadBalancer Service of that name, or None."""

@@ -9,12 +9,12 @@ from clients.cilium import kinds
 from clients.cilium.rollout import daemonset_lacks, deployment_lacks, pod_troubles
 from clients.errors import OperationError
 from clients.talos import talosctl
-from clients.talos.answers import json_stream, words
+from clients.talos.answers import etcd_member_ids, json_stream, words
 from ops import parse_objects
-from ops.facts import Seen
+from ops.facts import EtcdView, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from clients.kubernetes.api import Kube
     from clients.talos.process import TalosctlRunner
@@ -51,6 +51,7 @@ def gather(kube: Kube) -> Seen:
         policies=policies(kube),
         services=services,
         leases=leases(kube, services),
+        server=f"{kube.host}:{kube.port}",
     )
 
 
@@ -136,3 +137,23 @@ def _resources(access: talosctl.Access, kind: str, runner: TalosctlRunner) -> li
         return json_stream(result.stdout)
     except ValueError:
         raise OperationError(f"{access.name}: {kind} answered something that is no JSON") from None
+
+
+def etcd(control_planes: Sequence[Node], talosconfig: str, runner: TalosctlRunner) -> EtcdView:
+    """Return the etcd member of each control plane, and the members that the first of them lists."""
+    accesses = [talosctl.Access(node.name, str(node.address), talosconfig) for node in control_planes]
+    try:
+        members = {access.name: _member(access, runner) for access in accesses}
+    except OperationError as error:
+        return EtcdView(unknown=str(error.args[0]))
+    healthy = next((access for access in accesses if members[access.name]), accesses[0])
+    table = runner(talosctl.etcd_members(healthy), _PATIENCE)
+    listed = etcd_member_ids(table.stdout) if table.ok else None
+    if listed is None:
+        return EtcdView(unknown=f"{healthy.name}: {words(table)}")
+    return EtcdView(members, listed[0], unknown="")
+
+
+def _member(access: talosctl.Access, runner: TalosctlRunner) -> str:
+    items = _resources(access, "etcdmember", runner)
+    return str(items[0].get("spec", {}).get("memberID", "")) if items else ""

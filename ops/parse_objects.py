@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,21 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
+_TALOS_IMAGE = re.compile(r"Talos \((v\S+)\)")
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
 def node(item: Object) -> KubernetesNode:
     """Return a Node."""
-    metadata = item["metadata"]
-    return KubernetesNode(metadata["name"], metadata.get("labels") or {}, ready=is_true(item, "Ready"))
+    metadata, info = item["metadata"], (item.get("status") or {}).get("nodeInfo") or {}
+    image = _TALOS_IMAGE.fullmatch(info.get("osImage", ""))
+    return KubernetesNode(
+        metadata["name"],
+        metadata.get("labels") or {},
+        ready=is_true(item, "Ready"),
+        talos=image[1] if image else "",
+        kubernetes=info.get("kubeletVersion", ""),
+    )
 
 
 def selector(value: Mapping[str, Any] | None) -> Selector:

@@ -44,7 +44,8 @@ def look(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner) -> 
     if not credentials.talosconfig:
         return seen
     links, unknown = observe.links(cluster.announcing_nodes, credentials.talosconfig, runner)
-    return replace(seen, links=links, links_unknown=unknown)
+    etcd = observe.etcd(cluster.control_planes, credentials.talosconfig, runner)
+    return replace(seen, links=links, links_unknown=unknown, etcd=etcd)
 
 
 def verify(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner, scope: Scope) -> list[Row]:

@@ -7,6 +7,7 @@ import ssl
 from typing import Any
 
 from clients.kubernetes.api import Answer, Kube
+from model.versions import KUBERNETES, TALOS
 
 Object = dict[str, Any]
 
@@ -21,7 +22,10 @@ def node(name: str, labels: dict[str, str] | None = None, *, ready: bool = True)
     status = "True" if ready else "False"
     return {
         "metadata": {"name": name, "labels": labels or {}},
-        "status": {"conditions": [condition("Ready", status)]},
+        "status": {
+            "conditions": [condition("Ready", status)],
+            "nodeInfo": {"osImage": f"Talos ({TALOS})", "kubeletVersion": KUBERNETES},
+        },
     }
 
 
@@ -101,7 +105,7 @@ class FakeKube(Kube):
     """Answers from a table of paths; a list becomes the items of a list."""
 
     def __init__(self, answers: dict[str, object]) -> None:
-        super().__init__("api", 6443, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        super().__init__("127.0.10.10", 6443, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         object.__setattr__(self, "answers", answers)
 
     answers: dict[str, object]

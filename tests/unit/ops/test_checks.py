@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from model.versions import KUBERNETES, TALOS
 from ops import checks, facts, table
-from ops.facts import Block, KubernetesNode, Lease, Link, Seen, Selector
+from ops.facts import Block, EtcdView, KubernetesNode, Lease, Link, Seen, Selector
 from ops.observe import gather
 from ops.table import Row, Verdict
 from tests.unit.ops.ops_objects import FakeKube, healthy
@@ -35,7 +36,8 @@ def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
 @pytest.fixture
 def seen() -> Seen:
     """A healthy cluster whose announcing nodes were asked for their links."""
-    return replace(gather(FakeKube(healthy())), links={"w1": (VLAN,), "w2": (VLAN,)})
+    etcd = EtcdView({"cp1": "a", "cp2": "b", "cp3": "c"}, frozenset("abc"), unknown="")
+    return replace(gather(FakeKube(healthy())), links={"w1": (VLAN,), "w2": (VLAN,)}, etcd=etcd)
 
 
 def row(cluster: Cluster, seen: Seen, check: str) -> Row:
@@ -46,7 +48,16 @@ def row(cluster: Cluster, seen: Seen, check: str) -> Row:
 
 def test_a_healthy_cluster_passes_every_check(cluster: Cluster, seen: Seen) -> None:
     assert [(row.check, row.verdict.value, row.evidence) for row in checks.rows(cluster, seen)] == [
+        (
+            "Kubernetes API at the endpoint",
+            "pass",
+            "127.0.10.10:6443 answers: the VIP, which a control plane holds",
+        ),
         ("nodes Ready", "pass", "5 of 5"),
+        ("no other nodes", "pass", "every Node is one of the config"),
+        (f"Talos {TALOS}", "pass", "on 5 of 5 nodes"),
+        (f"Kubernetes {KUBERNETES}", "pass", "on 5 of 5 nodes"),
+        ("etcd members", "pass", "3 of 3, and no other"),
         ("kube-proxy absent", "pass", "no DaemonSet and no pod of that name in kube-system"),
         ("Cilium agent rolled out", "pass", "DaemonSet cilium is ready on 5 of 5 nodes"),
         ("Cilium operator available", "pass", "Deployment cilium-operator is available"),
@@ -70,6 +81,59 @@ def test_a_node_that_is_not_ready_or_not_there(cluster: Cluster, seen: Seen) -> 
     assert row(cluster, replace(seen, nodes=nodes), "nodes Ready").evidence == (
         "not Ready or not there: cp1, w2"
     )
+
+
+def test_a_cluster_of_other_versions_and_with_other_nodes_does_not_pass(
+    make_cluster: Callable[..., Cluster], seen: Seen
+) -> None:
+    """Two nodes of the config missing, two others there, and neither release is that of the config."""
+    versions = {"talos": "v1.13.2", "kubernetes": "v1.36.1"}
+    others = tuple(replace(node, name=name) for node, name in zip(seen.nodes[3:], ("w8", "w9"), strict=True))
+    strange = replace(others[1], talos="", kubernetes="v1.35.0")
+    found = checks.rows(
+        make_cluster({"versions": versions}), replace(seen, nodes=(*seen.nodes[:3], others[0], strange))
+    )
+    assert {row.check: row.evidence for row in found if row.verdict is Verdict.FAIL} == {
+        "nodes Ready": "not Ready or not there: w1, w2",
+        "no other nodes": "not in the config: w8, w9",
+        "Talos v1.13.2": f"cp1 runs {TALOS}, cp2 runs {TALOS}, cp3 runs {TALOS}, w8 runs {TALOS}, "
+        "w9 runs another system",
+        "Kubernetes v1.36.1": f"cp1 runs {KUBERNETES}, cp2 runs {KUBERNETES}, cp3 runs {KUBERNETES}, "
+        f"w8 runs {KUBERNETES}, w9 runs v1.35.0",
+    }
+
+
+def test_another_endpoint_than_that_of_the_config(make_cluster: Callable[..., Cluster], seen: Seen) -> None:
+    given = make_cluster({"endpoint": {"vip": None, "host": "127.0.10.11"}})
+    assert row(
+        given, replace(seen, server="127.0.10.11:6443"), "Kubernetes API at the endpoint"
+    ).evidence == ("127.0.10.11:6443 answers: the endpoint of the config")
+    assert row(given, seen, "Kubernetes API at the endpoint").evidence == (
+        "the kubeconfig is for 127.0.10.10:6443, the config says 127.0.10.11:6443"
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "verdict", "evidence"),
+    [
+        (EtcdView(), "n/a", "no talosconfig was given, so Talos cannot be asked"),
+        (
+            EtcdView({"cp1": "a", "cp2": "", "cp3": "c"}, frozenset("ac"), ""),
+            "fail",
+            "no healthy member: cp2",
+        ),
+        (
+            EtcdView({"cp1": "a", "cp2": "b", "cp3": "c"}, frozenset("abcd"), ""),
+            "fail",
+            "members that are no control plane of the config: d",
+        ),
+    ],
+)
+def test_etcd_has_the_control_planes_as_its_members(
+    cluster: Cluster, seen: Seen, view: EtcdView, verdict: str, evidence: str
+) -> None:
+    found = row(cluster, replace(seen, etcd=view), "etcd members")
+    assert (found.verdict.value, found.evidence) == (verdict, evidence)
 
 
 def test_kube_proxy_is_named(cluster: Cluster, seen: Seen) -> None:

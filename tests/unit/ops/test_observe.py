@@ -12,6 +12,7 @@ from clients.errors import OperationError
 from clients.kubernetes.api import Unanswered
 from clients.talos.process import Result
 from ops import observe
+from ops.facts import EtcdView
 from tests.unit.ops.ops_objects import (
     APPS,
     CUSTOM,
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     from model import Cluster
 
 LINKS = [{"metadata": {"id": "vlan50"}, "spec": {"operationalState": "up"}}]
+MEMBER_IDS = {"11": "a1", "12": "a2", "13": "a3"}
+MEMBERS = """\
+NODE         ID   HOSTNAME   PEER URLS   CLIENT URLS   LEARNER
+127.0.10.11  a1   cp1        https://x   https://x     false
+127.0.10.11  a2   cp2        https://x   https://x     false
+127.0.10.11  a3   cp3        https://x   https://x     false
+"""
 ADDRESSES = [{"metadata": {"id": "a"}, "spec": {"address": "10.0.50.21/24", "linkName": "vlan50"}}]
 
 
@@ -104,6 +112,11 @@ def cluster(make_cluster: Callable[..., Cluster]) -> Cluster:
 
 
 def answering(invocation: Invocation, _limit: float, _listener: Listener | None = None, /) -> Result:
+    if "etcd" in invocation.argv:
+        return Result(0, MEMBERS, "")
+    if "etcdmember" in invocation.argv:
+        address = next(word for word in invocation.argv if str(word).startswith("--nodes="))
+        return Result(0, json.dumps({"spec": {"memberID": MEMBER_IDS[str(address)[-2:]]}}), "")
     items = LINKS if "links" in invocation.argv else ADDRESSES
     return Result(0, "\n".join(json.dumps(item) for item in items), "")
 
@@ -131,6 +144,35 @@ def test_nodes_that_do_not_answer_are_named(cluster: Cluster) -> None:
 def test_an_answer_that_is_no_json(cluster: Cluster) -> None:
     _, unknown = observe.links(cluster.announcing_nodes[:1], "x", lambda *_: Result(0, "no", ""))
     assert unknown == "w1: links answered something that is no JSON"
+
+
+def test_etcd_members_of_the_control_planes(cluster: Cluster) -> None:
+    view = observe.etcd(cluster.control_planes, "talosconfig", answering)
+    assert view == EtcdView({"cp1": "a1", "cp2": "a2", "cp3": "a3"}, frozenset({"a1", "a2", "a3"}), "")
+
+
+def test_a_control_plane_that_is_no_member(cluster: Cluster) -> None:
+    def half(invocation: Invocation, limit: float, _listener: Listener | None = None, /) -> Result:
+        if "etcdmember" in invocation.argv and "--nodes=127.0.10.11" in invocation.argv:
+            return Result(0, "", "")
+        return answering(invocation, limit)
+
+    assert observe.etcd(cluster.control_planes, "talosconfig", half).members["cp1"] == ""
+
+
+@pytest.mark.parametrize(("verb", "unknown"), [("etcdmember", "cp1: no answer"), ("etcd", "cp1: no answer")])
+def test_etcd_that_cannot_be_asked(cluster: Cluster, verb: str, unknown: str) -> None:
+    def silent(invocation: Invocation, limit: float, _listener: Listener | None = None, /) -> Result:
+        return Result(1, "", "no answer") if verb in invocation.argv else answering(invocation, limit)
+
+    assert observe.etcd(cluster.control_planes, "talosconfig", silent).unknown == unknown
+
+
+def test_a_table_of_members_that_is_not_understood(cluster: Cluster) -> None:
+    def odd(invocation: Invocation, limit: float, _listener: Listener | None = None, /) -> Result:
+        return Result(0, "", "") if "etcd" in invocation.argv else answering(invocation, limit)
+
+    assert observe.etcd(cluster.control_planes, "talosconfig", odd).unknown.startswith("cp1: exit status 0")
 
 
 def test_without_talosctl_the_reason_is_said_once(cluster: Cluster) -> None:
