@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model.strict import Model
-from model.types import DnsLabel, SchematicId
+from model.types import AcknowledgementCode, DnsLabel, SchematicId
 
 
 class Patches(Model):
@@ -43,6 +43,10 @@ class Talos(Model):
         default=(),
         description="Nodes that were configured before and may be installed again, on a wiped or another "
         "machine in maintenance mode. Take a node out once it is back.",
+    )
+    acknowledge: tuple[AcknowledgementCode, ...] = Field(
+        default=(),
+        description="Acknowledgement codes of a refused change of nodes, as it printed them.",
     )
     credentials_serial: int = Field(
         default=1,

@@ -1,4 +1,4 @@
-"""Brings one node to its configuration: looks first, then acts; never touches a node of another cluster."""
+"""Makes a machine in maintenance mode a node of ours; one that is ours already is left as it is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from clients.talos.talosconfig import parse_talosconfig
 from steps.birth import BirthMove, Newborn, come_up, reach
 from steps.environment import Peer
 from steps.inputs import ApplyInputs
-from steps.reconfigure import change
+from steps.reconfigure import working
 
 if TYPE_CHECKING:
     from steps.job import Job
 
 
 def apply(job: Job) -> str:
-    """Apply the machine config and wait until the node works with it."""
+    """Apply the first machine config, unless the node has one, and wait until the node works."""
     inputs = job.inputs(ApplyInputs)
     peer = Peer(inputs.node, inputs.address)
     cluster = parse_talosconfig(job.secret("talosconfig"))
@@ -34,5 +34,5 @@ def apply(job: Job) -> str:
     if reached is BirthMove.INSTALL:
         come_up(job, node)
     else:
-        change(job, peer, cluster, inputs.apply_mode)
+        job.wait(f"{peer.name} to work", node.check, lambda: working(job, peer))
     return f"{peer.name} configured"

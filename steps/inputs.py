@@ -109,16 +109,25 @@ class ApplyInputs(StepInputs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetInputs(StepInputs):
-    """A node that is wiped."""
+class NodesInputs(StepInputs):
+    """The set of nodes, a line each; `configs` is a JSON object of their machine configs."""
 
-    STEP = "reset"
-    RUNS = ("steps.reset", "reset")
-    SECRETS = frozenset({"talosconfig"})
+    STEP = "nodes"
+    RUNS = ("steps.nodes.reconcile", "reconcile")
+    SECRETS = frozenset({"configs", "kubeconfig", "talosconfig"})
 
-    cluster_name: str
-    node: str
-    address: str
+    nodes: str
+    apply_mode: str
+    reset_on_destroy: str
+    acknowledge: Words = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodesEndInputs(NodesInputs):
+    """The same, when the stack is destroyed."""
+
+    STEP = "nodes-end"
+    RUNS = ("steps.nodes.end", "end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +278,7 @@ ALL: tuple[type[StepInputs], ...] = (
     ApplyInputs,
     BootstrapInputs,
     KubeconfigInputs,
+    NodesInputs,
     EtcdInputs,
     ApiReadyInputs,
     TalosHealthInputs,
@@ -279,6 +289,6 @@ ALL: tuple[type[StepInputs], ...] = (
     PoolValidInputs,
     AddressAssignedInputs,
     LeaseHeldInputs,
-    ResetInputs,
+    NodesEndInputs,
 )
 """Every step, in the order in which a run needs them."""

@@ -61,7 +61,7 @@ class Job:
         return text
 
     def last_result(self) -> str:
-        """Return the result of the last run, empty at the first."""
+        """Return the result of the last run; empty at the first."""
         return self.environment.get("PULUMI_COMMAND_STDOUT", "")
 
     def secret(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Wipes a node of ours on `pulumi destroy`, where the stack asks for it; never somebody else's."""
+"""Wipes a node of ours, where the stack asks for it; never somebody else's."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from clients.errors import OperationError
 from clients.talos import talosctl
 from clients.talos.answers import Kind, classify, words
 from clients.talos.handshake import Sight, State
-from clients.talos.talosconfig import parse_talosconfig
 from steps.environment import Peer
 from steps.etcd import Evidence, examine, known_members, sentence
-from steps.inputs import ResetInputs
-from steps.reconfigure import QUORUM_CHECK, alone
+from steps.reconfigure import QUORUM_CHECK
 from steps.waiting import Done, Pending
 
 if TYPE_CHECKING:
@@ -27,10 +25,15 @@ _GONE = frozenset({State.SILENT, State.MAINTENANCE, State.STRANGER})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a node is reset: with or without drain and leaving etcd; or not, and why."""
+    """How a node is reset: with or without drain and leaving etcd; or not, and why.
+
+    Attributes:
+        is_member: whether it is a member that can leave etcd.
+    """
 
     graceful: bool
     refusal: str = ""
+    is_member: bool = False
 
 
 def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
@@ -50,7 +53,7 @@ def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
         return Plan(graceful=False)
     majority = members // 2 + 1
     if healthy_others + 1 >= majority and healthy_others >= (members - 1) // 2 + 1:
-        return Plan(graceful=True)
+        return Plan(graceful=True, is_member=True)
     return Plan(
         graceful=False,
         refusal=f"etcd has {members} members, of which only {healthy_others} besides this one are healthy: "
@@ -58,24 +61,24 @@ def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
     )
 
 
-def reset(job: Job) -> str:
-    """Reset the node unless it is gone or in maintenance mode already."""
-    inputs = job.inputs(ResetInputs)
-    peer = Peer(inputs.node, inputs.address)
-    cluster = parse_talosconfig(job.secret("talosconfig"))
+def reset_node(job: Job, peer: Peer, cluster: Talosconfig) -> str:
+    """Reset the node unless it is gone or in maintenance mode already; return what to say."""
     if not _present(job, peer, cluster):
         return f"{peer.name} reset"
-    if peer.address in cluster.nodes:
-        with alone(job, cluster.ca):
-            _leave(job, peer, cluster)
-    else:
-        _leave(job, peer, cluster)
+    leave(job, peer, cluster)
     return f"{peer.name} reset"
 
 
-def _leave(job: Job, peer: Peer, cluster: Talosconfig) -> None:
-    """Reset a node of ours as soon as etcd allows it and see it go."""
-    how = job.wait(f"etcd to do without {peer.name}", QUORUM_CHECK, lambda: _ready(job, peer, cluster))
+def leave(job: Job, peer: Peer, cluster: Talosconfig) -> None:
+    """Reset a node of ours as soon as etcd allows it and see it go.
+
+    The nodes that the talosconfig names are the control planes, this one included if it is one.
+
+    Raises:
+        OperationError: etcd cannot do without it, or it refuses.
+    """
+    what = f"etcd to do without {peer.name}"
+    how = job.wait(what, QUORUM_CHECK, lambda: ready_to_leave(job, peer, cluster))
     sent, absences = False, 0
 
     def probe() -> Done[None] | Pending:
@@ -120,8 +123,8 @@ def _present(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
     return present
 
 
-def _ready(job: Job, peer: Peer, cluster: Talosconfig) -> Done[Plan] | Pending:
-    """Return the plan once etcd allows the reset."""
+def ready_to_leave(job: Job, peer: Peer, cluster: Talosconfig) -> Done[Plan] | Pending:
+    """Return the plan once etcd allows the node to go."""
     others = [Peer(address, address) for address in cluster.nodes if address != peer.address]
     findings = [examine(job, job.access(other)) for other in others]
     healthy = [

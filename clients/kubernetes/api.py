@@ -88,18 +88,24 @@ class Kube:
         found: list[Object] = self.get(path).get("items") or []
         return found
 
-    def ask(self, path: str, method: str = "GET") -> Answer:
+    def ask(self, path: str, method: str = "GET", body: Object | None = None) -> Answer:
         """Return the answer to one request over a connection of its own.
+
+        Args:
+            path: API path.
+            method: of HTTP.
+            body: JSON data; with PATCH it is merged into the object.
 
         Raises:
             Unanswered: no answer.
         """
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=PATIENCE, context=self.context)
         try:
-            connection.request(method, path, headers={"Accept": "application/json", **self.headers})
+            headers = {"Accept": "application/json", **_content(method, body), **self.headers}
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
-            body = response.read().decode("utf-8", "replace")
-            return Answer(response.status, body, response.getheader("Date") or "")
+            text = response.read().decode("utf-8", "replace")
+            return Answer(response.status, text, response.getheader("Date") or "")
         except ssl.SSLCertVerificationError as error:
             reason = f"shows a certificate that the kubeconfig does not trust: {error.verify_message}"
             raise Unanswered(f"{self.host}:{self.port} {reason}") from None
@@ -107,6 +113,13 @@ class Kube:
             raise Unanswered(f"{self.host}:{self.port} does not answer: {_reason(error)}") from None
         finally:
             connection.close()
+
+
+def _content(method: str, body: Object | None) -> dict[str, str]:
+    """Return the header that says what the body of a request is."""
+    if body is None:
+        return {}
+    return {"Content-Type": f"application/{'merge-patch+json' if method == 'PATCH' else 'json'}"}
 
 
 def open_kube(text: str) -> Kube:
@@ -208,14 +221,14 @@ PAUSE = 1.0  # seconds; the server's own Retry-After is 1 while a kind's cache s
 class PatientKube(Kube):
     """Asks again after 429: the server is loaded, or the cache of a kind is being filled."""
 
-    def ask(self, path: str, method: str = "GET") -> Answer:
+    def ask(self, path: str, method: str = "GET", body: Object | None = None) -> Answer:
         """Return the first answer that is not 429, or the last one."""
-        answer = super().ask(path, method)
+        answer = super().ask(path, method, body)
         for _attempt in range(TRIES):
             if answer.status != http.client.TOO_MANY_REQUESTS:
                 break
             time.sleep(PAUSE)
-            answer = super().ask(path, method)
+            answer = super().ask(path, method, body)
         return answer
 
 

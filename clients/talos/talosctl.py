@@ -210,6 +210,16 @@ def reset(access: Access, *, graceful: bool) -> Invocation:
     return _authenticated(access, words, f"reset {access.name}", ACTION)
 
 
+def etcd_leave(access: Access) -> Invocation:
+    """Take the node's member out of etcd and delete its data; the others go on."""
+    return _authenticated(access, ("etcd", "leave"), f"take {access.name} out of etcd", ACTION)
+
+
+def shutdown(access: Access) -> Invocation:
+    """Cordon, drain and switch the node off; its disk keeps everything."""
+    return _authenticated(access, ("shutdown", "--wait=false"), f"shut {access.name} down", ACTION)
+
+
 def _authenticated(
     access: Access,
     words: tuple[str | DataArg, ...],

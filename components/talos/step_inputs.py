@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pulumi
+
 from components.step_command import Step, digest
 from components.talos.machine_config import install_image, program_patch, user_patches
 from steps import inputs
 from steps.environment import Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pulumi
+    from collections.abc import Iterable, Mapping
 
     from model import Cluster, Node
 
@@ -166,15 +166,44 @@ def apply(
     )
 
 
-def reset(cluster: Cluster, node: Node, talosconfig: pulumi.Input[str]) -> Step:
-    """Run nothing now; wipe the node when the resource is deleted."""
+def nodes(
+    cluster: Cluster,
+    machine_configs: Mapping[str, pulumi.Input[str]],
+    kubeconfig: pulumi.Input[str],
+    talosconfig: pulumi.Input[str],
+) -> Step:
+    """Bring the set of nodes to the configuration, one node at a time; at the end wipe it, if that is asked.
+
+    Args:
+        cluster: the checked config.
+        machine_configs: secret, by node.
+        kubeconfig: to cordon and delete the Nodes that leave.
+        talosconfig: to reach the nodes.
+    """
+    wanted = (*cluster.control_planes, *cluster.workers)
     return Step(
-        inputs=inputs.ResetInputs(cluster_name=cluster.name, node=node.name, address=str(node.address)),
-        create=False,
-        delete=inputs.ResetInputs.STEP,
-        timeout=cluster.timeouts.configured,
-        secrets={"talosconfig": talosconfig},
+        inputs=inputs.NodesInputs(
+            nodes="\n".join(_line(cluster, node) for node in wanted),
+            apply_mode=cluster.talos.apply_mode,
+            reset_on_destroy="yes" if cluster.talos.reset_on_destroy else "no",
+            acknowledge=cluster.talos.acknowledge,
+        ),
+        update=inputs.NodesInputs.STEP,
+        delete=inputs.NodesEndInputs.STEP,
+        timeout=cluster.timeouts.configured * len(wanted),
+        secrets={
+            "configs": pulumi.Output.json_dumps(dict(machine_configs)),
+            "kubeconfig": kubeconfig,
+            "talosconfig": talosconfig,
+        },
     )
+
+
+def _line(cluster: Cluster, node: Node) -> str:
+    """Return what a preview shows of a node: name, role, address, versions, digest of its plain config."""
+    versions = cluster.versions
+    config = digest(machine_config_inputs(cluster, node).environment())
+    return f"{node.name} {node.role} {node.address} {versions.talos} {versions.kubernetes} {config}"
 
 
 def bootstrap(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:

@@ -12,15 +12,19 @@ from components.step_command import run_step, secret_stdout
 from components.talos import step_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from pulumi_command import local
 
     from components.step_command import Step
     from model import Cluster
 
-ONCE = ["create", "environment", "interpreter", "logging", "stdin", "addPreviousOutputInEnv"]
-"""Inputs whose change must not run a step again that makes the cluster's identity or starts its etcd."""
+ONCE = [
+    *("addPreviousOutputInEnv", "archivePaths", "assetPaths", "create", "delete", "dir", "environment"),
+    *("interpreter", "logging", "stdin", "triggers", "update"),
+]
+"""All inputs of a Command: whatever changes, also a default of the provider, must not run a step again that
+makes the cluster's identity or starts its etcd."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +43,7 @@ class TalosClusterArgs:
 class TalosCluster(Component):
     """Machines in maintenance mode become a Kubernetes cluster without a CNI.
 
-    Nodes are configured in parallel; a step that has to reboot a node waits for those that do so already.
+    Machines become nodes in parallel; whatever happens to a node later, the set of nodes does, one at a time.
     """
 
     kubeconfig: pulumi.Output[str]
@@ -49,7 +53,7 @@ class TalosCluster(Component):
     serving: tuple[pulumi.Resource, ...]
     """What comes before anything inside the cluster: all but Talos' own health check, which runs beside it.
 
-    It has the resets, so that `pulumi destroy` removes what is in the cluster before it wipes nodes.
+    It has the set of nodes, so that `pulumi destroy` removes what is in the cluster before it wipes nodes.
     """
 
     def __init__(self, name: str, args: TalosClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -58,52 +62,46 @@ class TalosCluster(Component):
         network = self.run("network", step_inputs.network(cluster))
         secrets = self._generate_secrets(cluster) if args.secrets is None else args.secrets
         self.talosconfig = secret_stdout(self.run("talosconfig", step_inputs.talosconfig(cluster, secrets)))
-        nodes = self._configure_nodes(cluster, secrets, network)
-        control_planes = nodes[: len(cluster.control_planes)]
-        resets = self._arm_resets(cluster, nodes) if cluster.talos.reset_on_destroy else []
+        configs, births = self._give_birth(cluster, secrets, network)
+        control_planes = births[: len(cluster.control_planes)]
         # It needs no running API, so it is made while the nodes still boot.
         self.kubeconfig = self._issue_kubeconfig(cluster, control_planes)
-        api = self._start(cluster, control_planes)
+        bootstrap = step_inputs.bootstrap(cluster, self.talosconfig)
+        bootstrapped = self._run_once("bootstrap", bootstrap, cluster, control_planes)
+        step = step_inputs.nodes(cluster, configs, self.kubeconfig, self.talosconfig)
+        nodes = self.run("nodes", step, [bootstrapped, *births])
+        etcd = self.run("etcd", step_inputs.etcd(cluster, self.talosconfig), [nodes])
+        api = self.run("api-ready", step_inputs.api_ready(cluster, self.kubeconfig), [etcd])
         # Beside Cilium, not before it: the check needs no CNI and takes as long as the rollout.
-        self.run("talos-health", step_inputs.talos_health(cluster, self.talosconfig), [api, *nodes])
-        self.serving = (api, *nodes, *resets)
+        self.run("talos-health", step_inputs.talos_health(cluster, self.talosconfig), [api])
+        self.serving = (api, nodes)
         self.register_outputs({"kubeconfig": self.kubeconfig, "talosconfig": self.talosconfig})
 
     def _generate_secrets(self, cluster: Cluster) -> pulumi.Output[str]:
         return secret_stdout(self._run_once("secrets", step_inputs.secrets(cluster), cluster))
 
-    def _configure_nodes(
+    def _give_birth(
         self, cluster: Cluster, secrets: pulumi.Input[str], network: pulumi.Resource
-    ) -> list[local.Command]:
-        """Return the step that configured each node, control planes first.
+    ) -> tuple[dict[str, pulumi.Input[str]], list[local.Command]]:
+        """Return the machine configs by node, and what made a node of each machine, control planes first.
 
-        No node is touched before every machine config is valid and every machine is what it should be.
+        No machine is touched before every machine config is valid and every machine is what it should be.
         """
         nodes = (*cluster.control_planes, *cluster.workers)
-        configs = [
+        generated = [
             self.run(
                 f"machine-config-{node.name}", step_inputs.machine_config(cluster, node, secrets), [network]
             )
             for node in nodes
         ]
-        preflight = self.run("preflight", step_inputs.preflight(cluster, self.talosconfig), configs)
-        return [
-            self.run(
-                f"apply-{node.name}",
-                step_inputs.apply(cluster, node, secret_stdout(config), self.talosconfig),
-                [preflight],
-            )
-            for node, config in zip(nodes, configs, strict=True)
-        ]
-
-    def _arm_resets(self, cluster: Cluster, applied: Sequence[local.Command]) -> list[local.Command]:
-        """Return what wipes the nodes when it is deleted: workers first, while there is an API."""
-        resets: list[local.Command] = []
-        for node, apply in zip((*cluster.control_planes, *cluster.workers), applied, strict=True):
-            before = [] if node.is_control_plane else resets[: len(cluster.control_planes)]
-            step = step_inputs.reset(cluster, node, self.talosconfig)
-            resets.append(self.run(f"reset-{node.name}", step, [apply, *before]))
-        return resets
+        preflight = self.run("preflight", step_inputs.preflight(cluster, self.talosconfig), generated)
+        configs: dict[str, pulumi.Input[str]] = {}
+        births: list[local.Command] = []
+        for node, command in zip(nodes, generated, strict=True):
+            configs[node.name] = secret_stdout(command)
+            step = step_inputs.apply(cluster, node, configs[node.name], self.talosconfig)
+            births.append(self.run(f"apply-{node.name}", step, [preflight]))
+        return configs, births
 
     def _issue_kubeconfig(
         self,
@@ -114,13 +112,6 @@ class TalosCluster(Component):
         return secret_stdout(
             self.run("kubeconfig", step_inputs.kubeconfig(cluster, self.talosconfig), control_planes)
         )
-
-    def _start(self, cluster: Cluster, control_planes: Iterable[pulumi.Resource]) -> local.Command:
-        """Return the gate behind which the Kubernetes API answers."""
-        bootstrap = step_inputs.bootstrap(cluster, self.talosconfig)
-        bootstrapped = self._run_once("bootstrap", bootstrap, cluster, control_planes)
-        etcd = self.run("etcd", step_inputs.etcd(cluster, self.talosconfig), [bootstrapped])
-        return self.run("api-ready", step_inputs.api_ready(cluster, self.kubeconfig), [etcd])
 
     def _run_once(
         self,

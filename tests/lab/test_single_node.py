@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 ADDRESS = "127.0.24.11"
 CHANGED = (
-    *("homelab-machine-config-cp1", "homelab-apply-cp1", "homelab-talos-health"),
+    *("homelab-machine-config-cp1", "homelab-apply-cp1", "homelab-nodes", "homelab-talos-health"),
     *("cilium-release", "cilium-ready", "cilium-nodes"),
 )
 """What a patch of the node and a value of Cilium change."""

@@ -13,8 +13,8 @@ TALOS = {
     "homelab-network",
     "homelab-preflight",
     *("homelab-secrets", "homelab-talosconfig", "homelab-kubeconfig"),
-    *("homelab-bootstrap", "homelab-etcd", "homelab-api-ready", "homelab-talos-health"),
-    *(f"homelab-{step}-{node}" for step in ("machine-config", "apply", "reset") for node in NODES),
+    *("homelab-bootstrap", "homelab-nodes", "homelab-etcd", "homelab-api-ready", "homelab-talos-health"),
+    *(f"homelab-{step}-{node}" for step in ("machine-config", "apply") for node in NODES),
 }
 CILIUM = {"cilium-release", "cilium-ready", "cilium-crds", "cilium-nodes"}
 GENERAL = "load-balancer-pool-homelab"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi_command import local
 
 from tests.unit.components.graph_names import (
     APPLIED,
@@ -15,7 +17,6 @@ from tests.unit.components.graph_names import (
     POOL,
     RESERVED,
     TALOS,
-    commands,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
         ("homelab-preflight", {"homelab-talosconfig", *(f"homelab-machine-config-{node}" for node in NODES)}),
         *((name, {"homelab-preflight"}) for name in sorted(APPLIED)),
         ("homelab-bootstrap", {f"homelab-apply-cp{number}" for number in (1, 2, 3)}),
-        ("homelab-etcd", {"homelab-bootstrap"}),
+        ("homelab-nodes", {"homelab-bootstrap", "homelab-kubeconfig", *APPLIED}),
+        ("homelab-etcd", {"homelab-nodes"}),
         ("homelab-api-ready", {"homelab-etcd", "homelab-kubeconfig"}),
         ("homelab-talos-health", {"homelab-api-ready", *APPLIED}),
         ("cilium-release", TALOS - {"homelab-talos-health"}),
@@ -60,24 +62,15 @@ def test_talos_checks_itself_while_cilium_comes_up(graph: Graph) -> None:
 
 @pytest.mark.parametrize("mode", ["no-reboot", "auto", "staged"])
 def test_nodes_are_configured_in_parallel(run_main: Callable[..., Graph], mode: str) -> None:
-    """Whatever the mode: a step that has to reboot its node takes a lock for that."""
+    """Whatever the mode: it says how a node changes later."""
     graph = run_main({"talos": {"applyMode": mode}})
     for name in APPLIED:
         assert graph.waits_for(name) & APPLIED == set()
 
 
-def test_workers_are_wiped_before_control_planes(graph: Graph) -> None:
-    """What is made last is deleted first, and draining a worker needs an API server."""
-    armed = {f"homelab-reset-{node}" for node in NODES}
-    control_planes = {f"homelab-reset-cp{number}" for number in (1, 2, 3)}
-    assert {name: graph.waits_for(name) & armed for name in sorted(armed)} == {
-        name: set() if name in control_planes else control_planes for name in sorted(armed)
-    }
-
-
 def test_workers_are_no_part_of_the_bootstrap(graph: Graph) -> None:
-    """A worker that does not boot must not keep etcd from starting."""
-    assert not graph.waits_for("homelab-etcd") & {"homelab-apply-w1", "homelab-apply-w2"}
+    """A worker's API has no certificate before a control plane runs."""
+    assert not graph.waits_for("homelab-bootstrap") & {"homelab-apply-w1", "homelab-apply-w2"}
 
 
 def test_identity_bootstrap_and_network_are_protected_unless_the_config_says_no(
@@ -123,12 +116,18 @@ def test_secrets_and_bootstrap_never_run_again_because_an_input_changed(graph: G
         for name, resource in graph.resources.items()
         if resource.request.ignoreChanges
     }
-    inputs = {"create", "environment", "interpreter", "logging", "stdin", "addPreviousOutputInEnv"}
+    words = [name.split("_") for name in signature(local.CommandArgs.__init__).parameters if name[0] != "_"]
+    inputs = {first + "".join(word.title() for word in rest) for first, *rest in words}
+    assert inputs > {"create", "environment", "addPreviousOutputInEnv"}
     assert ignoring == {"homelab-secrets": inputs, "homelab-bootstrap": inputs}
-    assert set(graph["homelab-bootstrap"].inputs) <= inputs
 
 
-def test_nodes_are_never_reset_unless_the_config_says_so(run_main: Callable[..., Graph]) -> None:
-    graph = run_main({"talos": {"resetOnDestroy": False}})
-    assert [name for name in graph.resources if "reset" in name] == []
-    assert [name for name, resource in commands(graph).items() if "delete" in resource.inputs] == []
+@pytest.mark.parametrize("word", ["yes", "no"])
+def test_whether_a_destroy_wipes_is_an_input_and_no_resource(
+    run_main: Callable[..., Graph],
+    word: str,
+) -> None:
+    """So that switching it off deletes nothing."""
+    graph = run_main({"talos": {"resetOnDestroy": word == "yes"}})
+    assert graph.resources.keys() == run_main({}).resources.keys()
+    assert graph["homelab-nodes"].inputs["environment"]["RESET_ON_DESTROY"] == word

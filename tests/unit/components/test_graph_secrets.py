@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.recording import Secret
-from tests.unit.components.graph_names import GUARD, commands
+from tests.unit.components.graph_names import GUARD, NODES, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,14 @@ def test_secrets_travel_only_as_secret_stdin(graph: Graph) -> None:
             },
         ),
         ("homelab-preflight", {"talosconfig": "stdout of homelab-talosconfig"}),
-        ("homelab-reset-cp1", {"talosconfig": "stdout of homelab-talosconfig"}),
+        (
+            "homelab-nodes",
+            {
+                "configs": json.dumps({node: f"stdout of homelab-machine-config-{node}" for node in NODES}),
+                "kubeconfig": "stdout of homelab-kubeconfig",
+                "talosconfig": "stdout of homelab-talosconfig",
+            },
+        ),
         ("homelab-bootstrap", {"talosconfig": "stdout of homelab-talosconfig"}),
         ("homelab-etcd", {"talosconfig": "stdout of homelab-talosconfig"}),
         ("homelab-kubeconfig", {"talosconfig": "stdout of homelab-talosconfig"}),

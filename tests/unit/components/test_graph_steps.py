@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from model.versions import TALOS
-from tests.unit.components.graph_names import APPLIED, GUARD, NODES, commands
+from model.versions import KUBERNETES, TALOS
+from tests.unit.components.graph_names import APPLIED, GUARD, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,16 +23,10 @@ def test_steps_run_without_a_shell_and_without_anything_of_this_machine(graph: G
         assert not inputs.keys() & {"dir", "triggers", "assetPaths", "archivePaths"}, name
 
 
-def test_only_an_armed_reset_does_something_when_it_is_deleted(graph: Graph) -> None:
-    found = {
-        name: resource.inputs["delete"]
-        for name, resource in commands(graph).items()
-        if "delete" in resource.inputs
-    }
-    assert found == {f"homelab-reset-{node}": "reset" for node in NODES}
-    assert [name for name, resource in commands(graph).items() if "create" not in resource.inputs] == list(
-        found
-    )
+def test_only_the_set_of_nodes_does_something_when_it_is_deleted(graph: Graph) -> None:
+    found = {name: r.inputs["delete"] for name, r in commands(graph).items() if "delete" in r.inputs}
+    assert found == {"homelab-nodes": "nodes-end"}
+    assert [name for name, resource in commands(graph).items() if "create" not in resource.inputs] == []
 
 
 def test_who_judges_a_change_by_the_last_result(graph: Graph) -> None:
@@ -40,8 +34,31 @@ def test_who_judges_a_change_by_the_last_result(graph: Graph) -> None:
     assert found == {
         "homelab-network": "network-kept",
         "homelab-preflight": "preflight",
+        "homelab-nodes": "nodes",
         **dict.fromkeys(APPLIED, "apply"),
     }
+
+
+def test_each_node_is_a_line_of_the_set(run_main: Callable[..., Graph]) -> None:
+    def lines(over: dict[str, Any]) -> list[str]:
+        return str(run_main(over)["homelab-nodes"].inputs["environment"]["NODES"]).splitlines()
+
+    found = lines({})
+    assert [line.rpartition(" ")[0] for line in found] == [
+        f"{name} {role} 127.0.10.{number} {TALOS} {KUBERNETES}"
+        for name, role, number in (
+            ("cp1", "controlplane", 11),
+            ("cp2", "controlplane", 12),
+            ("cp3", "controlplane", 13),
+            ("w1", "worker", 21),
+            ("w2", "worker", 22),
+        )
+    ]
+    patched = lines({"talos": {"patches": {"worker": [{"machine": {"sysctls": {"vm.swappiness": "1"}}}]}}})
+    assert [before == after for before, after in zip(found, patched, strict=True)] == [
+        *(True, True, True),
+        *(False, False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +71,7 @@ def test_who_judges_a_change_by_the_last_result(graph: Graph) -> None:
         ("homelab-preflight", "preflight"),
         ("homelab-apply-w1", "apply"),
         ("homelab-bootstrap", "bootstrap"),
+        ("homelab-nodes", "nodes"),
         ("homelab-etcd", "etcd"),
         ("homelab-kubeconfig", "kubeconfig"),
         ("homelab-api-ready", "api-ready"),
@@ -99,7 +117,6 @@ CONTROL_PLANES = "cp1=127.0.10.11 cp2=127.0.10.12 cp3=127.0.10.13"
                 "MAC": "02:00:00:00:0a:0c",
             },
         ),
-        ("homelab-reset-w2", {"CLUSTER_NAME": "homelab", "NODE": "w2", "ADDRESS": "127.0.10.22"}),
         (
             "homelab-network",
             {
@@ -173,7 +190,7 @@ def test_a_gate_is_asked_again_when_what_it_judges_has_changed(run_main: Callabl
         ("homelab-secrets", 120),
         ("homelab-preflight", 60 + 120),
         ("homelab-apply-cp1", 60 + 180),
-        ("homelab-reset-cp1", 180),
+        ("homelab-nodes", 5 * 180),
         ("homelab-bootstrap", 60),
         ("homelab-etcd", 120),
         ("homelab-kubeconfig", 120),

@@ -110,12 +110,12 @@ class FakeKube(Kube):
 
     answers: dict[str, object]
 
-    def ask(self, path: str, method: str = "GET") -> Answer:
+    def ask(self, path: str, method: str = "GET", body: Object | None = None) -> Answer:
         found = self.answers.get(path)
         if found is None:
             return Answer(404, "", SOON_AFTER)
-        body = {"items": found} if isinstance(found, list) else found
-        return Answer(200, json.dumps(body), SOON_AFTER)
+        shown = {"items": found} if isinstance(found, list) else found
+        return Answer(200, json.dumps(shown), SOON_AFTER)
 
 
 KUBE_SYSTEM = "/api/v1/namespaces/kube-system"

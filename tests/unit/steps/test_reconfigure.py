@@ -10,8 +10,9 @@ import pytest
 
 from clients.errors import OperationError
 from clients.talos.handshake import State
-from steps.apply import apply
-from steps.reconfigure import alone
+from clients.talos.talosconfig import parse_talosconfig
+from steps.environment import Peer
+from steps.reconfigure import alone, change
 from tests.unit.clients.talos.test_answers import IMMEDIATE
 from tests.unit.steps.steps_job import CA, UNAVAILABLE, Bench, Call, failed, members, ok, resource, stage
 from tests.unit.steps.test_apply import ENVIRONMENT, OWN
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clients.talos.process import Result
+    from steps.job import Job
 
 CP1, CP2, CP3, W1 = OWN, "10.0.50.12", "10.0.50.13", "10.0.50.21"
 DIRECT = ok(stderr="Applied configuration without a reboot\n")
@@ -36,6 +38,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def role(name: str) -> Result:
     return ok(json.dumps({"metadata": {"id": "machine-type"}, "spec": name}))
+
+
+def apply(job: Job) -> str:
+    """Change the node of the environment."""
+    peer = Peer(job.environment["NODE"], job.environment["ADDRESS"])
+    change(job, peer, parse_talosconfig(job.secret("talosconfig")), job.environment["APPLY_MODE"])
+    return f"{peer.name} configured"
 
 
 def bench(mode: str, **changes: str) -> Bench:

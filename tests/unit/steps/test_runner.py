@@ -163,8 +163,8 @@ def test_every_step_exists(step: str) -> None:
     ("outcome", "expected"),
     [
         ("cp1 reset", (0, "cp1 reset\n", "")),
-        (OperationError("no", "that"), (1, "", "reset: no\ncheck: that\n")),
-        (Stopped(15, "SIGTERM"), (143, "", "reset: stopped by SIGTERM; running it again is safe\n")),
+        (OperationError("no", "that"), (1, "", "etcd: no\ncheck: that\n")),
+        (Stopped(15, "SIGTERM"), (143, "", "etcd: stopped by SIGTERM; running it again is safe\n")),
     ],
 )
 def test_outcomes(
@@ -183,7 +183,7 @@ def test_outcomes(
     monkeypatch.setattr(runner, "find_step", lambda _name: step)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setenv("STEP_TIMEOUT", "5")
-    status = runner.main(["steps", "reset"])
+    status = runner.main(["steps", "etcd"])
     assert (status, *capsys.readouterr()) == expected
 
 
@@ -195,7 +195,7 @@ def test_a_step_sees_what_answers_at_an_address(
     monkeypatch.setattr(runner, "find_step", lambda _name: lambda job: str(job.look("127.200.200.200", "")))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setenv("STEP_TIMEOUT", "5")
-    assert runner.main(["steps", "reset"]) == 0
+    assert runner.main(["steps", "etcd"]) == 0
     assert capsys.readouterr().out == "127.200.200.200 does not answer (connection refused)\n"
 
 
@@ -209,9 +209,9 @@ def test_a_fault_of_the_step_shows_where_and_no_secret(
     monkeypatch.setattr(runner, "find_step", lambda _name: step)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setenv("STEP_TIMEOUT", "5")
-    assert runner.main(["steps", "reset"]) == 1
+    assert runner.main(["steps", "etcd"]) == 1
     shown = capsys.readouterr().err
-    assert shown.startswith("reset: this is a fault of the step itself\nTraceback")
+    assert shown.startswith("etcd: this is a fault of the step itself\nTraceback")
     assert shown.endswith("ValueError: bad [secret]\n\n")
     assert program.calls == []
 

@@ -176,5 +176,23 @@ def test_conditions() -> None:
     assert (is_true(item, "Ready"), is_true(item, "Ill"), is_true({}, "Ready")) == (True, False, False)
 
 
+@pytest.mark.parametrize(
+    ("method", "kind"), [("PATCH", "application/merge-patch+json"), ("POST", "application/json")]
+)
+def test_data_is_sent_as_what_it_is(
+    method: str, kind: str, monkeypatch: pytest.MonkeyPatch, api: ApiServer
+) -> None:
+    sent: list[object] = []
+
+    def keep(_self: object, *words: object) -> None:
+        sent.extend(words)
+        raise http.client.BadStatusLine("enough")
+
+    monkeypatch.setattr(http.client.HTTPSConnection, "request", keep)
+    with pytest.raises(Unanswered, match="enough"):
+        client(api).ask(PATH, method, {"spec": {}})
+    assert sent == [method, PATH, '{"spec": {}}', {"Accept": "application/json", "Content-Type": kind}]
+
+
 def test_nothing_of_the_access_shows(api: ApiServer) -> None:
     assert "t0ken" not in repr(open_kube(kubeconfig(api.port, user={"token": "t0ken"})))

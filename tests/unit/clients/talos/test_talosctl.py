@@ -20,6 +20,16 @@ CONFIG = MachineConfig(
     secrets="SECRETS",
 )
 TABLE: list[tuple[Invocation, tuple[str | DataArg, ...], dict[str, str]]] = [
+    (
+        talosctl.etcd_leave(ACCESS),
+        ("etcd", *AUTHENTICATED, "leave"),
+        {"talosconfig": "TALOSCONFIG"},
+    ),
+    (
+        talosctl.shutdown(ACCESS),
+        ("shutdown", *AUTHENTICATED, "--wait=false"),
+        {"talosconfig": "TALOSCONFIG"},
+    ),
     (talosctl.client_version(), ("version", "--client", "--short"), {}),
     (
         talosctl.gen_secrets("v1.13.0"),
