@@ -13,7 +13,6 @@ from tests.unit.components.graph_names import (
     CILIUM,
     GENERAL,
     GUARD,
-    NODES,
     POOL,
     RESERVED,
     TALOS,
