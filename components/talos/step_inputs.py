@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-import pulumi
-
 from components.step_command import Step, digest
 from components.talos.machine_config import install_image, program_patch, user_patches
 from steps import inputs

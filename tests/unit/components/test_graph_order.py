@@ -13,6 +13,7 @@ from tests.unit.components.graph_names import (
     CILIUM,
     GENERAL,
     GUARD,
+    NODES,
     POOL,
     RESERVED,
     TALOS,
