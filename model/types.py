@@ -181,6 +181,13 @@ DiskPath = Annotated[
     str,
     spelled("/dev/[-_.:/+=@#A-Za-z0-9]+", "a device path that starts with /dev/", "/dev/".__add__),
 ]
+Fingerprint = Annotated[
+    str,
+    spelled(
+        "[A-Za-z0-9+/]{43}=",
+        "the fingerprint that the machine's console shows: 44 characters of base64, the last an equals sign",
+    ),
+]
 SchematicId = Annotated[
     str,
     spelled("[0-9a-f]{64}", "an Image Factory schematic id: 64 lower-case hex digits", str.lower),
