@@ -9,6 +9,7 @@ from model.types import (
     Address4,
     ChartRepository,
     DnsLabel,
+    ObjectName,
     PlainVersion,
 )
 
@@ -70,7 +71,7 @@ class Ingress(Model):
     values: dict[str, Any] = Field(
         default={}, description="Helm values over those of the program, for controller nginx."
     )
-    tls_secret: DnsLabel | None = Field(
+    tls_secret: ObjectName | None = Field(
         default=None,
         description="Secret with the certificate of a listener on 443, for controller gateway.",
     )

@@ -160,6 +160,15 @@ DnsName = Annotated[
     str,
     spelled(rf"{_LABEL}(?:[.]{_LABEL})*", "a DNS name or an address, without scheme and port", str.lower),
 ]
+ObjectName = Annotated[
+    str,
+    spelled(
+        rf"{_LABEL}(?:[.]{_LABEL})*",
+        "the name of a Kubernetes object: lower-case letters, digits, dashes and dots",
+        str.lower,
+        _dashes,
+    ),
+]
 MacAddress = Annotated[
     str,
     spelled(

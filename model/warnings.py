@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from model.faults import Fault
+from model.json_document import entries
 from model.re2 import has_bare_dot
 from model.rules.address_claims import of_nodes, of_services
+from model.rules.talos_patches import placed, placed_at_nodes
 from model.versions import GATEWAY_API, minor, release
 
 if TYPE_CHECKING:
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 # Cilium's default burst of API requests on a node; more renewals than that per second deserve a look.
 _MANY_RENEWALS = 20
 _SMALLEST_WITH_EDGES = 30
+# Where the documents of Talos and the values of the chart hold secrets, by the last key.
+_SECRET_KEYS = frozenset(
+    {"identityToken", "passphrase", "password", "presharedKey", "privateKey", "secretKey"}
+)
 
 
 def advice(cluster: Cluster) -> tuple[str, ...]:
@@ -137,6 +144,16 @@ def pool_edits_that_move_addresses(cluster: Cluster) -> Iterator[str]:
         yield "versions.cilium: before 1.18.2 a change of a pool may move addresses of Services; use 1.18.2"
 
 
+def secrets_in_plain_text(cluster: Cluster) -> Iterator[str]:
+    """Registry passwords, WireGuard keys and passphrases of disks stand where every preview shows them."""
+    patches = (*placed(cluster.talos), *placed_at_nodes(cluster.nodes))
+    for path, tree in (*patches, ("cilium.values", cluster.cilium.values)):
+        for place, value in entries(tree):
+            if place and place[-1] in _SECRET_KEYS and isinstance(value, str) and value:
+                where = ".".join(map(str, (path, *place)))
+                yield str(Fault(where, "is a secret in plain text, which every preview and the state show"))
+
+
 def destroy_wipes_nodes(cluster: Cluster) -> Iterator[str]:
     """The one switch that loses data."""
     if cluster.talos.reset_on_destroy:
@@ -157,5 +174,6 @@ CHECKS: tuple[Callable[[Cluster], Iterator[str]], ...] = (
     nginx_is_archived,
     gateway_api_needs_its_kinds,
     pool_edits_that_move_addresses,
+    secrets_in_plain_text,
     destroy_wipes_nodes,
 )

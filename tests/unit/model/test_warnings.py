@@ -50,6 +50,13 @@ SEEN: dict[str, dict[str, Any]] = {
     "versions.cilium: before 1.18.2 a change of a pool may move addresses of Services; use 1.18.2": {
         "changes": {"versions": {"talos": "v1.12.6", "kubernetes": "v1.33.4", "cilium": "1.18.1"}}
     },
+    "nodes.cp1.patches.0.privateKey: is a secret in plain text, which every preview and the state show": {
+        "changes": {
+            "nodes.0.patches": [
+                {"apiVersion": "v1alpha1", "kind": "WireguardConfig", "name": "wg0", "privateKey": "key"}
+            ]
+        }
+    },
     "talos.resetOnDestroy: `pulumi destroy` will wipe every node of this stack": {
         "changes": {"talos.resetOnDestroy": True}
     },
