@@ -84,6 +84,11 @@ def test_a_version_of_many_digits_gets_one_line(key: str, example: str, number: 
             "endpoint.vip: 255.255.255.255 is in 240.0.0.0/4 (reserved and broadcast): " + NO_MACHINE,
         ),
         (
+            "loadBalancer.leases",
+            {"duration": "999999999h"},
+            "loadBalancer.leases.duration: must be at most 1000h",
+        ),
+        (
             "loadBalancer.expectedServices",
             100_001,
             "loadBalancer.expectedServices: must be at most 100000",
