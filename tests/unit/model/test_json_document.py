@@ -27,6 +27,7 @@ def with_values(values: str) -> str:
         ("", BROKEN + "column 1"),
         ('{"name": ', BROKEN + "column 10"),
         ("homelab", BROKEN + "column 1"),
+        ('"homelab"', "homelab:cluster: must be a mapping"),
         ("[" * 100_000, TOO_DEEP),
         (with_values('{"a":' * 65 + "1" + "}" * 65), TOO_DEEP),
         (with_values('{"a":' * 5000 + "1" + "}" * 5000), TOO_DEEP),
