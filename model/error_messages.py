@@ -41,6 +41,7 @@ def explain(error: ValidationError, model: type[Model], document: object) -> Ite
 def path_of(location: Sequence[int | str], document: object) -> str:
     """Return the location in the spelling of the stack file, with nodes by name where they have one."""
     parts = [str(part) for part in location]
+    # A person looks for the node's name, not for its place in the list.
     if location[:1] == ("nodes",) and len(location) > 1:
         parts[1] = _node_name(document, location[1]) or parts[1]
     return ".".join(parts) or ROOT
@@ -62,6 +63,7 @@ def _node_name(document: object, index: int | str) -> str | None:
     nodes = document.get("nodes") if isinstance(document, dict) else None
     node = nodes[index] if isinstance(nodes, list) and isinstance(index, int) else None
     name = node.get("name") if isinstance(node, dict) else None
+    # A name with odd characters would make the path itself unreadable.
     return name if isinstance(name, str) and _PLAIN_NAME.fullmatch(name) else None
 
 
@@ -105,6 +107,7 @@ def _whole_number(detail: ErrorDetails, _model: type[Model]) -> str:
 
 
 def _choice(detail: ErrorDetails, _model: type[Model]) -> str:
+    # pydantic offers the choices only as the text of its own message.
     choices = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
     value = detail["input"]
     hint = closest(value, choices) if isinstance(value, str) else ""

@@ -31,6 +31,7 @@ _PARTS = {
     "loadBalancer": LoadBalancer,
     "ingress": Ingress,
 }
+# A part without defaults: if it is missing, the rules that need it cannot be asked.
 _REQUIRED = frozenset({"endpoint", "network", "lan", "loadBalancer"})
 
 
@@ -43,8 +44,8 @@ def read_cluster(text: str) -> Cluster:
     faults: list[Fault] = []
     try:
         cluster = Cluster.model_validate_json(text)
-    # Rules run on the sound parts all the same, so that a person sees every fault in one go.
     except ValidationError as error:
+        # Rules run on the sound parts all the same, so that a person sees every fault in one go.
         document = _loaded(text)
         faults.extend(explain(error, Cluster, document))
         if isinstance(document, dict):
@@ -66,6 +67,7 @@ def _loaded(text: str) -> object:
     """Return the document in `text`, nothing if it is no JSON."""
     try:
         return json.loads(text)
+    # Deep nesting is refused by the model already; here it must only not end in a traceback.
     except (ValueError, RecursionError):
         return None
 
@@ -93,6 +95,7 @@ def sound_parts(document: dict[str, Any]) -> dict[str, Any]:
         if key in document or key not in _REQUIRED:
             part = _sound(model, document.get(key, {}))
             if part is not None:
+                # A part with a default exists also where the file does not name it.
                 parts[_snake(key)] = part
     listed = document.get("nodes")
     if isinstance(listed, list):

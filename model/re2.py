@@ -39,6 +39,7 @@ def refusal(expression: str) -> str:
         return f"is not a regular expression: {error.msg}"
     if not (expression.startswith("^") and expression.endswith("$") and kinds[-1] == "literal"):
         return f"is not anchored: write ^{expression.removeprefix('^').removesuffix('$')}$"
+    # `^eth0|eth1$` matches eth0x and xeth1: the anchors belong to one choice each.
     if _has_outer_bar(kinds):
         return f"anchors only its first and last choice: write ^({expression[1:-1]})$"
     return ""
@@ -56,6 +57,7 @@ def _kinds(expression: str) -> list[str] | None:
     position = 0
     while position < len(expression):
         token = _TOKEN.match(expression, position)
+        # Lookaround and back references are what RE2 leaves out, because they can take exponential time.
         if token is None:
             return None
         kinds.append(str(token.lastgroup))

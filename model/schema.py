@@ -45,6 +45,7 @@ def stack_schema() -> dict[str, Any]:
                         "additionalProperties": False,
                     },
                 },
+                # A misspelled key would otherwise be accepted by the editor and ignored by the program.
                 "patternProperties": {"^homelab:(?!cluster$|talosSecrets$)": False},
                 "required": ["homelab:cluster"],
             },

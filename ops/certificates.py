@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ops.sources import Credentials
 
+# A month leaves time for a person who looks at the table once in a while.
 WARNING = timedelta(days=30)
 RENEWAL = "raise talos.credentialsSerial and run `pulumi up`"
 # The two ways in which DER writes a moment in a certificate (RFC 5280, 4.1.2.5), after its tag and length.
@@ -78,6 +79,7 @@ def _talos_field(text: str, name: str) -> str:
         document = yaml.safe_load(text)
         encoded = document["contexts"][document["context"]][name]
         return base64.b64decode(encoded, validate=True).decode("ascii")
+    # The text is never quoted: it holds the private key of the administrator.
     except (yaml.YAMLError, KeyError, TypeError, binascii.Error, ValueError):
         raise UnreadableError(f"the talosconfig has no {name} in its current context") from None
 
@@ -95,6 +97,7 @@ def not_after(pem: str) -> datetime:
         der = ssl.PEM_cert_to_DER_cert(pem)
     except ValueError:
         raise UnreadableError("it is no PEM certificate") from None
+    # Years from 2050 on are written in the long form, and the CA lives ten years.
     moments = [short or long for short, long in _TIME.findall(der)]
     if len(moments) <= _END:
         raise UnreadableError("it has no validity that can be read")

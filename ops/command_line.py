@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         status: int = options.run(options)
     except CannotCheckError as error:
+        # A status of its own: a script must not take 'could not look' for 'nothing is wrong'.
         print(f"cannot check: {error}", file=sys.stderr)
         return table.CANNOT_CHECK
     return status
@@ -110,8 +111,10 @@ def _owners(parser: argparse.ArgumentParser) -> None:
 def _run_owners(options: argparse.Namespace) -> int:
     place = _place(options)
     cluster = sources.cluster(place)
+    # Owners stand in the Kubernetes API alone: without a talosconfig no node is asked.
     credentials = replace(sources.credentials(place, sources.run_pulumi), talosconfig="")
     seen = verify.look(cluster, credentials, process.talosctl)
+    # Printed, not run: they change objects that a controller may be applying at this moment.
     if not options.clear:
         return _show(options, list(owners.rows(seen, cluster.load_balancer.owner)))
     for command in owners.commands(seen, cluster.load_balancer.owner):

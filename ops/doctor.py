@@ -27,6 +27,7 @@ def doctor(place: Place, pulumi: sources.PulumiRunner, talosctl: Talosctl, now: 
     try:
         cluster = sources.cluster(place)
     except CannotCheckError as error:
+        # Addresses of a faulty config would send a person to the wrong machines.
         yield failed("stack config", str(error), "repair these first; nothing else is asked")
         return
     yield passed("stack config", f"{sources.stack_file(place)} has no faults")
@@ -34,6 +35,7 @@ def doctor(place: Place, pulumi: sources.PulumiRunner, talosctl: Talosctl, now: 
         yield noted("stack config", warning)
     found, row = _credentials(place, pulumi)
     yield row
+    # Before the nodes: an expired certificate makes every node look like a stranger.
     yield from certificates.rows(found, now)
     yield from workstation.nodes(cluster, found)
     yield from _cluster(cluster, found, talosctl)
@@ -55,6 +57,7 @@ def _cluster(cluster: Cluster, found: Credentials, talosctl: Talosctl) -> Iterat
     try:
         seen = verify.look(cluster, found, talosctl)
     except CannotCheckError as error:
+        # Before the first `pulumi up` there is no API server, and that is no fault.
         row = failed if found.kubeconfig else not_applicable
         yield row("Kubernetes", str(error))
         return
@@ -74,6 +77,7 @@ def service_rows(cluster: Cluster, service: Service, seen: Seen) -> Iterator[Row
     if not service.addresses:
         return
     held = ", ".join(str(address) for address in service.addresses)
+    # Where agents are simulated every cause below would be found, and none would be true.
     if seen.agents_absent:
         yield passed(f"{check} holds {held}", f"whether it answers cannot be said: {seen.agents_absent}")
         return

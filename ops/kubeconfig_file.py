@@ -44,6 +44,7 @@ def current_context(text: str, folder: Path = Path()) -> str:
     context = _chosen(document)
     cluster = _named(document, "clusters", "cluster", context.get("cluster"))
     user = _named(document, "users", "user", context.get("user"))
+    # Running a program that a file names is more than a check should do.
     for program in _PROGRAMS:
         if program in user:
             raise KubeconfigFileError(
@@ -70,6 +71,7 @@ def _named(document: dict[str, Any], plural: str, key: str, name: object) -> dic
     entries = [entry for entry in _list(document, plural) if isinstance(entry, dict)]
     named = [entry for entry in entries if name is None or entry.get("name") == name]
     found: list[dict[str, Any]] = [entry[key] for entry in named if isinstance(entry.get(key), dict)]
+    # kubectl takes the first of two with one name; which one that is depends on how the file was merged.
     if len(found) != 1:
         which = f" {name!r}" if name is not None else ""
         raise KubeconfigFileError(f"it has {len(found)} {plural}{which}, and one is needed")

@@ -82,6 +82,7 @@ def arp(address: IPv4Address, lan: IPv4Network) -> Row:
         return not_applicable(check, "raw sockets need root")
     except OSError as error:
         return failed(check, f"{interface.name}: {_reason(error)}")
+    # Two machines that answer for one address cut each other off, so all replies of a moment are heard.
     macs = sorted(set(replies))
     if not macs:
         advice = "the policy's interfaces, and that the holder of the lease sits in this LAN"
@@ -100,6 +101,7 @@ def lan_interface(lan: IPv4Network) -> Interface | None:
                 mac = _ioctl(query, _SIOCGIFHWADDR, name)[18:24]
             except OSError:
                 continue  # no IPv4 address
+            # Any other interface would ask in a network where nobody can know the address.
             if int.from_bytes(address, "big") & int(lan.netmask) == int(lan.network_address):
                 return Interface(name, mac, address)
     return None
@@ -112,6 +114,7 @@ def _ioctl(query: socket.socket, request: int, name: str) -> bytes:
 def ask_arp(interface: Interface, address: IPv4Address) -> list[str]:
     """Return the MAC addresses that answer for the address; asks up to three times until one does."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ARP)) as wire:
+        # Asked on the wire, not through the kernel: its ARP cache may know an answer of a minute ago.
         wire.bind((interface.name, 0))
         for _attempt in range(ARP_TRIES):
             wire.send(arp_request(interface, address))

@@ -52,6 +52,7 @@ def endpoint(cluster: Cluster, seen: Seen) -> Row:
 
 def other_nodes(cluster: Cluster, seen: Seen) -> Row:
     """No Node is there that the config does not have: a removed machine, or somebody else's."""
+    # A machine that was taken out of the stack file keeps running pods until somebody drains it.
     others = sorted({node.name for node in seen.nodes} - {node.name for node in cluster.nodes})
     return judged(
         "no other nodes",
@@ -79,6 +80,7 @@ def etcd(cluster: Cluster, seen: Seen) -> Row:
     if view.unknown:
         return not_applicable(check, view.unknown)
     missing = sorted(name for name, member in view.members.items() if not member)
+    # A member that is gone still counts for the quorum, so one more failure may stop etcd.
     strangers = sorted(view.listed - set(view.members.values()))
     lacks = [
         *([f"no healthy member: {some(missing)}"] if missing else []),

@@ -146,6 +146,7 @@ def etcd(control_planes: Sequence[Node], talosconfig: str, runner: TalosctlRunne
         members = {access.name: _member(access, runner) for access in accesses}
     except OperationError as error:
         return EtcdView(unknown=str(error.args[0]))
+    # A member that is not healthy may list the members of yesterday.
     healthy = next((access for access in accesses if members[access.name]), accesses[0])
     table = runner(talosctl.etcd_members(healthy), _PATIENCE)
     listed = etcd_member_ids(table.stdout) if table.ok else None

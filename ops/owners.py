@@ -41,6 +41,7 @@ def commands(seen: Seen, owner: str) -> Iterator[str]:
     former one: a removed field would stay, a changed one be a conflict.
     """
     for item in _items(seen):
+        # From the end: removing an entry moves those behind it, and the patch names them by position.
         steps = [step for entry in reversed(former(item, owner)) for step in _removal(entry)]
         if steps:
             kind = kinds.POOLS if isinstance(item, Pool) else kinds.POLICIES
@@ -57,6 +58,7 @@ def _removal(entry: FieldEntry) -> list[dict[str, str]]:
     """Return the steps of a JSON patch that removes an entry, if it still is that manager's."""
     path = f"/metadata/managedFields/{entry.index}"
     return [
+        # The list may have changed since it was read; then the whole patch fails and nothing is lost.
         {"op": "test", "path": f"{path}/manager", "value": entry.manager},
         {"op": "remove", "path": path},
     ]
@@ -71,4 +73,5 @@ def _names(entries: list[FieldEntry] | tuple[FieldEntry, ...]) -> str:
 
 
 def _is_former(manager: str, owner: str) -> bool:
+    # During a handover both are owners on purpose.
     return {"pulumi": manager == FLUX, "flux": manager.startswith(PULUMI)}.get(owner, False)

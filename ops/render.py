@@ -72,6 +72,7 @@ def chart_source(cluster: Cluster) -> Manifest:
             "interval": INTERVAL,
             "url": f"{chart.repository.removesuffix('/').removesuffix('/cilium')}/cilium",
             "ref": {"tag": cluster.versions.cilium},
+            # Without it Flux would unpack the first layer of the artifact, which is not the chart's archive.
             "layerSelector": {
                 "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
                 "operation": "copy",
@@ -119,8 +120,10 @@ def write(path: Path, text: str) -> str:
     Raises:
         CannotCheckError: the file cannot be written.
     """
+    # A file that is written again has a new time, and some tools reload for that.
     if _read(path) == text:
         return f"{path} is up to date"
+    # Flux may read the folder at any moment, also from a working copy.
     temporary = path.with_name(f".{path.name}.new")
     try:
         temporary.write_text(text, encoding="utf-8")

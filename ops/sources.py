@@ -109,6 +109,7 @@ def credentials(place: Place, run: PulumiRunner) -> Credentials:
         CannotCheckError: a file cannot be read, or the stack has no such outputs.
     """
     kubeconfig, talosconfig = _kubeconfig(place.kubeconfig), _text(place.talosconfig)
+    # A file that was named wins, so a backend that cannot be reached is no obstacle.
     if place.kubeconfig is None and place.stack:
         outputs = stack_outputs(place, run)
         kubeconfig = outputs.get("kubeconfig", "")
@@ -148,6 +149,7 @@ def stack_outputs(place: Place, run: PulumiRunner) -> dict[str, str]:
         outputs = json.loads(run(argv, place.project))
     except json.JSONDecodeError:
         raise CannotCheckError(f"the outputs of stack {place.stack} are no JSON") from None
+    # Other outputs are lists and maps, and none of them is a credential.
     return {name: value for name, value in outputs.items() if isinstance(value, str)}
 
 

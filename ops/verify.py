@@ -41,6 +41,7 @@ def look(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner) -> 
         seen = observe.gather(open_patient(credentials.kubeconfig))
     except (OperationError, Unanswered) as error:
         raise CannotCheckError(f"the Kubernetes API cannot be asked: {error}") from None
+    # The Kubernetes half is worth something on its own; the lines about nodes then say why they are n/a.
     if not credentials.talosconfig:
         return seen
     links, unknown = observe.links(cluster.announcing_nodes, credentials.talosconfig, runner)
@@ -74,5 +75,6 @@ def _from_the_lan(cluster: Cluster, reservation: Reservation, seen: Seen, scope:
     yield lan_probe.arp(address, cluster.lan.cidr)
     for port in ports:
         yield lan_probe.tcp(address, port)
+    # A port that is open without a page behind it is a fault of the pods, not of the address.
     if lan_probe.HTTP in ports:
         yield lan_probe.web(address)

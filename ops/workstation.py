@@ -68,6 +68,7 @@ def _version(tool: Tool, path: str) -> Row:
         )
     except (OSError, subprocess.TimeoutExpired):
         return failed(tool.name, f"{path} does not run")
+    # talosctl and kubectl print a heading before the line with the version.
     lines = [line.strip() for line in done.stdout.splitlines() if any(c.isdigit() for c in line)]
     if done.returncode != 0 or not lines:
         return failed(tool.name, f"{path} tells no version")
@@ -97,12 +98,14 @@ def node_row(name: str, sights: list[Sight], *, known: bool) -> Row:
     `known` tells whether the CA of our cluster is known; before the first `pulumi up` there is none.
     """
     check = f"node {name}"
+    # The own address counts most; the one of maintenance mode may belong to another machine by now.
     states = {sight.state: sight for sight in reversed(sights)}
     if State.OURS in states:
         return passed(check, str(states[State.OURS]))
     if State.MAINTENANCE in states:
         return passed(check, f"{states[State.MAINTENANCE]}: `pulumi up` configures it")
     for state, advice in _TROUBLES:
+        # Before the first `pulumi up` no CA is known, so every configured node looks foreign.
         if state in states and (known or state is not State.FOREIGN):
             return failed(check, str(states[state]), advice)
     if State.FOREIGN in states:

@@ -27,6 +27,7 @@ def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: 
     def probe() -> Done[str] | Pending:
         try:
             missing = lacks(kube)
+        # An API server that restarts is waited for like everything else.
         except Unanswered as error:
             missing = str(error)
         return Pending(missing) if missing else Done(result)
@@ -42,6 +43,7 @@ def api_ready(job: Job) -> str:
     """
     endpoint = job.inputs(ApiReadyInputs).endpoint
     kube = open_kube(job.secret("kubeconfig"))
+    # Another server could be ready while the one of the config is not.
     if (kube.host, kube.port) != server_address(endpoint):
         raise OperationError(f"the kubeconfig is for https://{kube.host}:{kube.port}, not for {endpoint}")
 
@@ -110,6 +112,7 @@ def nodes_ready(job: Job) -> str:
                 "cluster.proxy.disabled in the machine configs, then "
                 "`kubectl -n kube-system delete daemonset kube-proxy`",
             )
+        # One list instead of a request for each: fifty nodes are asked for twice a second.
         nodes = {node["metadata"]["name"]: node for node in kube.items("/api/v1/nodes")}
         return first_few([lack for name in names if (lack := node_lacks(name, nodes.get(name)))])
 

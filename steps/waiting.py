@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Short at first, because most things take a second; growing, because a node that boots takes minutes.
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 2.0
 GROWTH = 1.2
@@ -84,6 +85,7 @@ def wait(goal: Goal, probe: Callable[[], Done[T] | Pending], clock: Clock, say: 
         answer = probe()
         if isinstance(answer, Done):
             return answer.value
+        # Judged after the look: a wait always ends with an answer, never with a pause.
         passed = clock.now() - started
         if passed >= goal.limit:
             raise OperationError(

@@ -38,9 +38,11 @@ class CiliumRelease(Component):
 
     def __init__(self, name: str, args: KubernetesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("homelab:cilium:Cilium", name, None, opts)
+        # Said at each run, because the limit decides how many Services a node can announce.
         pulumi.log.info(rate_limit_note(args.cluster), self)
         gateways = args.cluster.cilium.gateway_api.enabled
         release = self._release(args, [self.run("gateway-crds", gateway_crds(args))] if gateways else [])
+        # A new revision is what makes the gates behind it ask again.
         revision = release.status.revision.apply(str)
         ready = self.run("ready", rolled_out(args, revision), [release])
         self.run("crds", crds_established(args), [ready])
@@ -53,6 +55,7 @@ class CiliumRelease(Component):
         seconds = round(cluster.timeouts.cilium)
         limit = f"{seconds}s"
         own = pulumi.ResourceOptions(
+            # Uninstalling Cilium takes the network from every pod, this cluster has no other.
             protect=cluster.talos.protect,
             custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit, delete=limit),
             hooks=repair_hook(self.child_name("release-repair"), args, NAMESPACE, RELEASE, values),

@@ -42,6 +42,7 @@ def of_node(node: Node) -> Iterator[Claim]:
     yield Claim(f"{path}.address", f"the address of node {node.name}", node.address)
     if node.lan_address is not None:
         yield Claim(f"{path}.lanAddress", f"the LAN address of node {node.name}", node.lan_address)
+    # A node may keep one address through its whole life; that is no second claim.
     if node.maintenance_address not in (None, node.address):
         owner = f"the maintenance address of node {node.name}"
         yield Claim(f"{path}.maintenanceAddress", owner, node.maintenance_address)
@@ -77,6 +78,7 @@ def of_services(load_balancer: LoadBalancer, ingress: Ingress) -> tuple[Claim, .
         )
         for index, reservation in enumerate(load_balancer.reservations)
     ]
+    # Without a controller the address is an ordinary one of the pool.
     if ingress.controller != "none" and ingress.address is not None:
         claims.insert(
             0, Claim("ingress.address", f"{ingress.namespace}/{ingress.service_name}", ingress.address)

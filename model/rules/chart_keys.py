@@ -21,6 +21,7 @@ def values_are_known_to_the_chart(cilium: Cilium, versions: Versions) -> Iterato
     known = chart_keys(minor(versions.cilium))
     if not known:
         return  # the support matrix has a fault of its own for such a release
+    # Most slips are of case: `hostport` for `hostPort`.
     spelled = {key.lower(): key for key in known}
     for key in cilium.values:
         if key not in known:

@@ -40,6 +40,7 @@ def devices_hold_the_lan(cilium: Cilium, lan: Lan, all_nodes: tuple[Node, ...]) 
         return
     for node in all_nodes:
         name = node.interface.name
+        # A card found by its MAC address has a kernel name that is not known here.
         if name is not None and name not in devices:
             yield Fault(
                 "cilium.devices",
@@ -65,6 +66,7 @@ def bbr_has_bpf_host_routing(cilium: Cilium) -> Iterator[Fault]:
     manager = cilium.bandwidth_manager
     if manager.bbr and not manager.enabled:
         yield Fault("cilium.bandwidthManager.bbr", "needs cilium.bandwidthManager.enabled: set it to true")
+    # The program sets it unless the user says false.
     legacy = value_at(cilium, "bpf.hostLegacyRouting") is not False
     if manager.bbr and (legacy or value_at(cilium, "bpf.masquerade") is not True):
         yield Fault(

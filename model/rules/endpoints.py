@@ -77,6 +77,7 @@ def vip_is_not_given_by_dhcp(endpoint: Endpoint, network: Network) -> Iterator[F
 def endpoint_is_not_in_the_pool(endpoint: Endpoint, load_balancer: LoadBalancer) -> Iterator[Fault]:
     """The pool needs the API to work, so the API cannot depend on the pool."""
     for path, address in (("endpoint.vip", endpoint.vip), ("endpoint.host", _as_address(endpoint.host))):
+        # Cilium would give the address to a Service, and the API would vanish behind it.
         if address is not None and address in load_balancer.cidr:
             yield Fault(
                 path,

@@ -30,6 +30,7 @@ def expressions_match_the_link(
 ) -> Iterator[Fault]:
     """A policy that matches no link of a node announces nothing there, and says nothing."""
     expressions = load_balancer.interfaces
+    # Those faults have lines of their own; matching a broken expression would fail here.
     if not expressions or any(refusal(expression) for expression in expressions):
         return
     for node in announcers(all_nodes, load_balancer.node_selector):

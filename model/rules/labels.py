@@ -67,6 +67,7 @@ def workers_may_set_their_labels(nodes: tuple[Node, ...]) -> Iterator[Fault]:
 
 
 def _is_kubernetes(space: str) -> bool:
+    # The dot in front keeps `mykubernetes.io` out, which is a domain like any other.
     return f".{space}".endswith((".kubernetes.io", ".k8s.io"))
 
 

@@ -24,6 +24,7 @@ def lease_times_are_in_order(load_balancer: LoadBalancer) -> Iterator[Fault]:
         format_duration(leases.renew_deadline),
         format_duration(leases.retry_period),
     )
+    # A Lease object counts whole seconds.
     if leases.duration < 1:
         yield Fault("loadBalancer.leases.duration", f"{duration} is too short: Cilium needs at least 1s")
     if leases.duration <= leases.renew_deadline:

@@ -59,6 +59,7 @@ def disk_selector_has_known_keys(nodes: tuple[Node, ...]) -> Iterator[Fault]:
     """An empty selector takes any disk; a misspelled one stops the install."""
     for node in nodes:
         path = f"nodes.{node.name}.diskSelector"
+        # Talos takes the first disk then, whichever that is at this boot.
         if node.disk_selector == {}:
             yield Fault(path, f"selects nothing in particular: set one of {', '.join(_DISK_SELECTOR_KEYS)}")
         for key in node.disk_selector or {}:

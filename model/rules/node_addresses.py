@@ -49,6 +49,7 @@ def announcers_have_lan_addresses(
 def gateways_are_inside(network: Network, lan: Lan) -> Iterator[Fault]:
     """A gateway is a neighbour."""
     for claim in of_routers(network, lan):
+        # The two routers stand in different networks.
         if claim.path == "network.gateway":
             yield from not_a_host_of(claim, network.node_cidr, "network.nodeCidr")
         else:

@@ -48,6 +48,7 @@ def pool_is_free_of_nameservers(load_balancer: LoadBalancer, network: Network) -
     claims = [
         Claim(f"network.nameservers.{index}", "a nameserver of the nodes", address)
         for index, address in enumerate(network.nameservers)
+        # A router that also answers DNS is one owner: the rule about routers names it.
         if address != network.gateway
     ]
     yield from _inside_pool(load_balancer, claims)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from model.nodes import Node
     from model.versions import Versions
 
+# Offered first as a repair: what people find in every guide.
 _FAMILIAR = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))
 _PRIVATE = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 _NOT_FOR_HOSTS = (IPv4Network("0.0.0.0/8"), IPv4Network("169.254.0.0/16"), IPv4Network("224.0.0.0/3"))
@@ -30,6 +31,7 @@ def ranges_are_disjoint(network: Network, lan: Lan | None = None) -> Iterator[Fa
     if lan is not None and network.node_cidr.subnet_of(lan.cidr):
         del ranges["network.nodeCidr"]  # what meets it meets the LAN: one fault is enough
     for (path, one), (other_path, other) in combinations(ranges.items(), 2):
+        # Nodes and LAN may overlap on purpose, in a rule of its own.
         if one.overlaps(other) and path != "network.nodeCidr":
             repair = _free_example(one, [r for p, r in ranges.items() if p != path])
             yield Fault(path, f"{one} overlaps {other_path} {other}: choose another range{repair}")
@@ -70,6 +72,7 @@ def ranges_are_large_enough(network: Network, lan: Lan) -> Iterator[Fault]:
 def pod_range_holds_nodes(network: Network, nodes: tuple[Node, ...]) -> Iterator[Fault]:
     """Each node takes a range of nodeMask out of podCidr."""
     count = max(1, len(nodes))
+    # Each doubling of the nodes takes one more bit between the two prefixes.
     needed = network.node_mask - (count - 1).bit_length()
     if network.pod_cidr.prefixlen > needed:
         yield Fault(
@@ -114,6 +117,7 @@ def _candidates(prefix: int) -> Iterator[IPv4Network]:
     yield from (known for known in _FAMILIAR if known.prefixlen == prefix)
     for block in _PRIVATE:
         if block.prefixlen <= prefix:
+            # A /28 in 10.0.0.0/8 has a million candidates; some thousand are enough for an example.
             yield from islice(block.subnets(new_prefix=prefix), 4096)
 
 

@@ -48,6 +48,7 @@ def requesting_services_are_unique(load_balancer: LoadBalancer, ingress: Ingress
         path = claim.path.removesuffix(".address")
         if claim.owner in seen:
             yield Fault(path, f"{claim.owner} already asks for an address at {seen[claim.owner]}: remove one")
+        # The first claim is the one that a person keeps.
         seen.setdefault(claim.owner, path)
 
 

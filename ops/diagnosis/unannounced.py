@@ -47,6 +47,7 @@ def unannounced(service: Service, seen: Seen, lan: IPv4Network, cilium: str) -> 
         return
     backends = list(without_backend(service, candidates, cilium))
     yield from backends
+    # Without a backend no node competes, so the missing lease would only repeat the cause.
     if not backends:
         yield from lease(service, seen)
     yield from rate_limit(seen)
@@ -72,6 +73,7 @@ def no_node(policies: list[Policy]) -> Finding:
 
 def without_backend(service: Service, candidates: list[KubernetesNode], cilium: str) -> Iterator[Finding]:
     """Yield what is wrong with where the pods behind the Service run."""
+    # Cilium redirects this address to Envoy on the node; it never is a pod that could be asked.
     if str(SYNTHETIC_BACKEND) in service.backend_addresses:
         if service.local:
             yield Finding(
@@ -112,6 +114,7 @@ def rate_limit(seen: Seen) -> Iterator[Finding]:
     """Yield if the leases of all announced Services can starve the agent's client."""
     qps = _number(seen.settings.get("k8s-client-qps"), DEFAULT_QPS)
     renew = seconds(seen.settings.get("l2-announcements-renew-deadline"), DEFAULT_RENEW)
+    # In the worst case one node holds every lease and renews each once per deadline.
     needed = sum(bool(service.addresses) for service in seen.services) / renew
     if needed > qps * _HEADROOM:
         yield Finding(
