@@ -124,7 +124,7 @@ def test_a_change_of_one_node_touches_that_node_only(running: Run) -> None:
 
 
 def test_a_reboot_is_over_when_kubernetes_says_so_too(running: Run, client: report.Client) -> None:
-    """The change of both workers is refused live; with `auto` the second waits for the first one's kubelet."""
+    """Refused live; with `auto` the second worker waits for the kubelet of the first."""
     before = boots(client)
 
     def patch(cluster: dict[str, Any]) -> None:
