@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model.nodes import Node
+    from model.talos import Talos
 
 # installDiskSelector in the v1alpha1 machine config.
 _DISK_SELECTOR_KEYS = ("size", "name", "model", "serial", "modalias", "uuid", "wwid", "type", "busPath")
@@ -55,6 +56,27 @@ def disk_is_chosen_once(nodes: tuple[Node, ...]) -> Iterator[Fault]:
             yield Fault(f"nodes.{node.name}.disk", "set exactly one of disk and diskSelector")
 
 
+def fingerprints_are_unique(nodes: tuple[Node, ...]) -> Iterator[Fault]:
+    """Each machine makes a key of its own at each boot."""
+    owners: dict[str, str] = {}
+    for node in nodes:
+        if node.fingerprint is None:
+            continue
+        if node.fingerprint in owners:
+            yield Fault(f"nodes.{node.name}.fingerprint", f"is also that of node {owners[node.fingerprint]}")
+        owners.setdefault(node.fingerprint, node.name)
+
+
+def reinstall_names_nodes(talos: Talos, all_nodes: tuple[Node, ...]) -> Iterator[Fault]:
+    """Whoever may be installed again is a node of this stack, once."""
+    names = [node.name for node in all_nodes]
+    for name, count in Counter(talos.reinstall).items():
+        if name not in names:
+            yield Fault("talos.reinstall", f"no node is called {name}{closest(name, names)}")
+        if count > 1:
+            yield Fault("talos.reinstall", f"names {name} {count} times: once is enough")
+
+
 def disk_selector_has_known_keys(nodes: tuple[Node, ...]) -> Iterator[Fault]:
     """An empty selector takes any disk; a misspelled one stops the install."""
     for node in nodes:
@@ -73,5 +95,7 @@ RULES = (
     macs_are_unique,
     interface_is_named_once,
     disk_is_chosen_once,
+    fingerprints_are_unique,
+    reinstall_names_nodes,
     disk_selector_has_known_keys,
 )
