@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clients.talos import process
-from ops import credential_files, doctor, owners, render, sources, table, verify
+from ops import config_check, credential_files, doctor, owners, render, sources, table, verify
 from ops.sources import CannotCheckError, Place
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
             commands.add_parser(name, help=f"write the administrator's {name}", epilog=STATUSES), name
         )
     _render(commands.add_parser("render", help="write the files that Flux applies", epilog=STATUSES))
+    config_check.add_options(
+        commands.add_parser("config", help="check stack files, offline", epilog=STATUSES)
+    )
     return top
 
 
