@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>ms|s|m|h)")
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_LONGEST = 1000 * 3600.0  # seconds; Go and the Lease end somewhere above
 _NUMERIC = re.compile(r"[0-9./]{1,43}")
 
 
@@ -83,7 +84,10 @@ def parse_duration(value: object) -> float:
         raise ValueError("must be a duration with a unit: 200ms, 15s, 10m or 1h")
     if int(match["number"]) == 0:
         raise ValueError("must be longer than 0")
-    return int(match["number"]) * _MILLISECONDS[match["unit"]] / 1000
+    seconds = int(match["number"]) * _MILLISECONDS[match["unit"]] / 1000
+    if seconds > _LONGEST:
+        raise ValueError(f"must be at most {format_duration(_LONGEST)}")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:

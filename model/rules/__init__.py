@@ -21,6 +21,7 @@ from model.rules import (
     interface_expressions,
     labels,
     lease_times,
+    link_patches,
     machines,
     node_addresses,
     pool_addresses,
@@ -54,6 +55,7 @@ RULES: tuple[Rule, ...] = (
     *chart_keys.RULES,
     *cilium_modes.RULES,
     *talos_patches.RULES,
+    *link_patches.RULES,
 )
 
 

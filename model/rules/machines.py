@@ -89,6 +89,28 @@ def disk_selector_has_known_keys(nodes: tuple[Node, ...]) -> Iterator[Fault]:
                 yield Fault(f"{path}.{key}", f"unknown key{closest(key, _DISK_SELECTOR_KEYS)}")
 
 
+def disk_selector_says_something(nodes: tuple[Node, ...]) -> Iterator[Fault]:
+    """Talos leaves an empty value out, so that any disk suits."""
+    for node in nodes:
+        for key, value in (node.disk_selector or {}).items():
+            if not isinstance(value, str) or not value.strip():
+                yield Fault(
+                    f"nodes.{node.name}.diskSelector.{key}",
+                    "must be text that says which disk; put it in quotes",
+                )
+
+
+def network_card_is_one(nodes: tuple[Node, ...]) -> Iterator[Fault]:
+    """Loopback and addresses of groups or of nobody belong to no card."""
+    for node in nodes:
+        path = f"nodes.{node.name}.interface"
+        if node.interface.name == "lo":
+            yield Fault(f"{path}.name", "lo is the loopback link: name the network card")
+        mac = node.interface.mac
+        if mac is not None and (int(mac[:2], 16) & 1 or not mac.strip("0:")):
+            yield Fault(f"{path}.mac", f"{mac} is an address of a group or of nobody, not of a network card")
+
+
 RULES = (
     a_control_plane_exists,
     node_names_are_unique,
@@ -98,4 +120,6 @@ RULES = (
     fingerprints_are_unique,
     reinstall_names_nodes,
     disk_selector_has_known_keys,
+    disk_selector_says_something,
+    network_card_is_one,
 )
