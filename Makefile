@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help lab lab-preview lab-destroy lab-env lab-down lab-real lab-real-down test check format tools bench
-.PHONY: schema pins lock verify doctor render
+.PHONY: schema pins lock verify doctor render kubeconfig talosconfig
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -45,6 +45,12 @@ verify: $(STAMP) ## is the cluster of STACK as it should be? a table with eviden
 
 doctor: $(STAMP) ## what is wrong, and the likely cause: tools, nodes, config, addresses
 	@$(RUN) -m ops doctor $(if $(STACK),--stack $(STACK))
+
+kubeconfig: $(STAMP) ## merge the kubeconfig of STACK into your own (0600); OUTPUT=file writes it there alone
+	@$(RUN) -m ops kubeconfig --stack $(STACK) $(if $(OUTPUT),--output $(OUTPUT))
+
+talosconfig: $(STAMP) ## the same for the talosconfig
+	@$(RUN) -m ops talosconfig --stack $(STACK) $(if $(OUTPUT),--output $(OUTPUT))
 
 render: $(STAMP) ## write cilium-ip-pool.yaml of STACK for Flux (docs/flux.md)
 	@$(RUN) -m ops render $(if $(STACK),--stack $(STACK)) --pool cilium-ip-pool.yaml

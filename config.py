@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Faults", "Loaded", "load", "parse"]
 
 
+NO_SECRETS = (
+    "homelab:cluster is plain text in every preview, so it may hold no secret; "
+    "remove the value, and renew the secret if it was ever applied"
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
     """What the program is told.
@@ -49,6 +55,7 @@ def load() -> Loaded:
     import pulumi  # noqa: PLC0415 - parse() serves tests and tools without the engine
 
     config = pulumi.Config()
+    _refuse_encrypted_cluster(config)
     try:
         cluster = parse(config.require("cluster"))
     except Faults as faults:
@@ -56,6 +63,15 @@ def load() -> Loaded:
     for warning in advice(cluster):
         pulumi.log.warn(warning)
     return Loaded(cluster=cluster, talos_secrets=_imported_secrets(config))
+
+
+def _refuse_encrypted_cluster(config: pulumi.Config) -> None:
+    """Raise `pulumi.RunError` if a value of the cluster is encrypted: it would arrive in clear text."""
+    import pulumi  # noqa: PLC0415
+    from pulumi.runtime.config import is_config_secret  # noqa: PLC0415
+
+    if is_config_secret(config.full_key("cluster")):
+        raise pulumi.RunError(f"homelab:cluster: holds an encrypted value: {NO_SECRETS}")
 
 
 def _imported_secrets(config: pulumi.Config) -> pulumi.Output[str] | None:

@@ -74,7 +74,9 @@ class LoadBalancer(Model):
         default=(),
         description="Addresses kept for one Service each, beside that of the ingress.",
     )
-    expected_services: int = Field(default=8, ge=1, description="Sizes Cilium's client rate limit.")
+    expected_services: int = Field(
+        default=8, ge=1, le=100_000, description="Sizes Cilium's client rate limit."
+    )
     leases: Leases = Field(default=Leases(), description="How fast another node takes over.")
     verify_lease: bool = Field(
         default=True,

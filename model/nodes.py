@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model.strict import Model
-from model.types import Address4, DiskPath, DnsLabel, LinkName, MacAddress
+from model.types import Address4, DiskPath, DnsLabel, Fingerprint, LinkName, MacAddress
 
 
 class NodeInterface(Model):
@@ -25,6 +25,11 @@ class Node(Model):
     maintenance_address: Address4 | None = Field(
         default=None,
         description="Where the node answers in maintenance mode, if DHCP gives it another address there.",
+    )
+    fingerprint: Fingerprint | None = Field(
+        default=None,
+        description="Of the certificate in maintenance mode, from the machine's console: only this machine "
+        "gets the first configuration. It changes at every boot.",
     )
     interface: NodeInterface = Field(description="The network card, by name or by MAC address.")
     lan_address: Address4 | None = Field(

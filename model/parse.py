@@ -13,6 +13,7 @@ from model.cluster import Cluster
 from model.error_messages import explain
 from model.faults import Fault, Faults
 from model.ingress import Ingress
+from model.json_document import json_document, unusable_numbers
 from model.load_balancer import LoadBalancer
 from model.network import Endpoint, Lan, Network
 from model.nodes import Node
@@ -41,12 +42,12 @@ def read_cluster(text: str) -> Cluster:
     Raises:
         Faults: with every fault that can be told; a rule is asked if the parts it needs have their shape.
     """
-    faults: list[Fault] = []
+    document = json_document(text)
+    faults: list[Fault] = list(unusable_numbers(document))
     try:
         cluster = Cluster.model_validate_json(text)
     except ValidationError as error:
         # Rules run on the sound parts all the same, so that a person sees every fault in one go.
-        document = _loaded(text)
         faults.extend(explain(error, Cluster, document))
         if isinstance(document, dict):
             faults.extend(broken_rules(sound_parts(_without_unknown_keys(document, error))))
@@ -61,15 +62,6 @@ def parts_of(cluster: Cluster) -> dict[str, Any]:
     """Return the parts of a cluster under the names by which rules ask for them."""
     parts = {name: getattr(cluster, name) for name in Cluster.model_fields}
     return {**parts, "all_nodes": cluster.nodes}
-
-
-def _loaded(text: str) -> object:
-    """Return the document in `text`, nothing if it is no JSON."""
-    try:
-        return json.loads(text)
-    # Deep nesting is refused by the model already; here it must only not end in a traceback.
-    except (ValueError, RecursionError):
-        return None
 
 
 def _without_unknown_keys(document: dict[str, Any], error: ValidationError) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model.strict import Model
-from model.types import AcknowledgementCode, SchematicId
+from model.types import AcknowledgementCode, DnsLabel, SchematicId
 
 
 class Patches(Model):
@@ -38,6 +38,11 @@ class Talos(Model):
     )
     reset_on_destroy: bool = Field(
         default=False, description="`pulumi destroy` wipes the nodes. Never by default."
+    )
+    reinstall: tuple[DnsLabel, ...] = Field(
+        default=(),
+        description="Nodes that were configured before and may be installed again, on a wiped or another "
+        "machine in maintenance mode. Take a node out once it is back.",
     )
     acknowledge: tuple[AcknowledgementCode, ...] = Field(
         default=(),

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9})(?P<unit>ms|s|m|h)")
 _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_LONGEST = 1000 * 3600.0  # seconds; Go and the Lease end somewhere above
 _NUMERIC = re.compile(r"[0-9./]{1,43}")
+
+
+_NEVER_A_MACHINE = {
+    "0.0.0.0/8": "this host",
+    "224.0.0.0/4": "multicast",
+    "240.0.0.0/4": "reserved and broadcast",
+}
+_SPECIAL = {IPv4Network(network): purpose for network, purpose in _NEVER_A_MACHINE.items()}
 
 
 def _shown(value: str) -> str:
@@ -51,11 +60,17 @@ def parse_address(value: object) -> IPv4Address:
     """
     if not isinstance(value, str):
         raise ValueError("must be an IPv4 address, for example 10.0.50.11")  # noqa: TRY004 - pydantic's type
+    if ":" in value:
+        raise ValueError("must be an IPv4 address: this program builds IPv4 clusters")
     try:
-        return IPv4Address(value)
+        address = IPv4Address(value)
     except ValueError:
         hint = "; leave the prefix length out" if "/" in value else ""
         raise ValueError(f"{_shown(value)} is not an IPv4 address{hint}") from None
+    for special, purpose in _SPECIAL.items():
+        if address in special:
+            raise ValueError(f"{value} is in {special} ({purpose}): no machine may have such an address")
+    return address
 
 
 def parse_duration(value: object) -> float:
@@ -69,7 +84,10 @@ def parse_duration(value: object) -> float:
         raise ValueError("must be a duration with a unit: 200ms, 15s, 10m or 1h")
     if int(match["number"]) == 0:
         raise ValueError("must be longer than 0")
-    return int(match["number"]) * _MILLISECONDS[match["unit"]] / 1000
+    seconds = int(match["number"]) * _MILLISECONDS[match["unit"]] / 1000
+    if seconds > _LONGEST:
+        raise ValueError(f"must be at most {format_duration(_LONGEST)}")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:
@@ -161,7 +179,14 @@ LinkName = Annotated[
 ]
 DiskPath = Annotated[
     str,
-    spelled("/dev/[-_.:/A-Za-z0-9]+", "a device path that starts with /dev/", "/dev/".__add__),
+    spelled("/dev/[-_.:/+=@#A-Za-z0-9]+", "a device path that starts with /dev/", "/dev/".__add__),
+]
+Fingerprint = Annotated[
+    str,
+    spelled(
+        "[A-Za-z0-9+/]{43}=",
+        "the fingerprint that the machine's console shows: 44 characters of base64, the last an equals sign",
+    ),
 ]
 SchematicId = Annotated[
     str,
@@ -169,12 +194,14 @@ SchematicId = Annotated[
 ]
 PrefixedVersion = Annotated[
     str,
-    spelled("v[0-9]+[.][0-9]+[.][0-9]+", "a full version such as v1.13.0", "v".__add__),
+    spelled("v[0-9]{1,4}[.][0-9]{1,4}[.][0-9]{1,4}", "a full version such as v1.13.0", "v".__add__),
 ]
 PlainVersion = Annotated[
     str,
     spelled(
-        "[0-9]+[.][0-9]+[.][0-9]+", "a full version such as 1.20.2", lambda value: value.removeprefix("v")
+        "[0-9]{1,4}[.][0-9]{1,4}[.][0-9]{1,4}",
+        "a full version such as 1.20.2",
+        lambda value: value.removeprefix("v"),
     ),
 ]
 ChartRepository = Annotated[

@@ -1,8 +1,8 @@
-"""`python -m ops verify|doctor|owners|render`."""
+"""`python -m ops verify|doctor|owners|render|config`."""
 
 import sys
 
-from ops.command_line import main
+from ops.dispatch import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

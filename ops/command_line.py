@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clients.talos import process
-from ops import doctor, owners, render, sources, table, verify
+from ops import config_check, credential_files, doctor, owners, render, sources, table, verify
 from ops.sources import CannotCheckError, Place
 
 if TYPE_CHECKING:
@@ -40,7 +42,14 @@ def parser() -> argparse.ArgumentParser:
     _verify(commands.add_parser("verify", help="does the cluster do what the config says", epilog=STATUSES))
     _doctor(commands.add_parser("doctor", help="what is wrong, and why", epilog=STATUSES))
     _owners(commands.add_parser("owners", help="who applies pools and policy", epilog=STATUSES))
+    for name in _FILES:
+        _credential(
+            commands.add_parser(name, help=f"write the administrator's {name}", epilog=STATUSES), name
+        )
     _render(commands.add_parser("render", help="write the files that Flux applies", epilog=STATUSES))
+    config_check.add_options(
+        commands.add_parser("config", help="check stack files, offline", epilog=STATUSES)
+    )
     return top
 
 
@@ -119,6 +128,37 @@ def _run_owners(options: argparse.Namespace) -> int:
         return _show(options, list(owners.rows(seen, cluster.load_balancer.owner)))
     for command in owners.commands(seen, cluster.load_balancer.owner):
         print(command)
+    return table.ALL_PASS
+
+
+_FILES = {
+    "kubeconfig": ("KUBECONFIG", ".kube/config", credential_files.merged_kubeconfig),
+    "talosconfig": ("TALOSCONFIG", ".talos/config", credential_files.merged_talosconfig),
+}
+"""Credentials by name: the variable that names the user's own file, its default, and how it is merged."""
+
+
+def _credential(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--stack", required=True, help="the stack whose credentials are written")
+    parser.add_argument(
+        "--project", type=Path, default=Path(), help="Pulumi project directory (default: here)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="a file for it alone (default: merged into your own)"
+    )
+    run = partial(_run_credential, name)
+    parser.set_defaults(run=run, config=None, kubeconfig=None, talosconfig=None, json=False)
+
+
+def _run_credential(name: str, options: argparse.Namespace) -> int:
+    text = sources.stack_outputs(_place(options), sources.run_pulumi).get(name, "")
+    if not text:
+        raise CannotCheckError(f"stack {options.stack} has no {name} yet; `pulumi up` makes it")
+    variable, default, merge = _FILES[name]
+    if options.output is None:
+        print(credential_files.save(credential_files.own_file(os.environ, variable, default), text, merge))
+    else:
+        print(credential_files.save(options.output, text))
     return table.ALL_PASS
 
 

@@ -81,7 +81,7 @@ def cluster(place: Place) -> Cluster:
     """
     path = stack_file(place)
     try:
-        return config.parse(json.dumps(_section(path, _document(path))))
+        return config.parse(as_engine_json(section(path)))
     except Faults as faults:
         raise CannotCheckError(f"{path} has {len(faults.lines)} fault(s):\n{faults}") from None
 
@@ -91,15 +91,26 @@ def _document(path: Path) -> object:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CannotCheckError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         raise CannotCheckError(f"{path} is no YAML") from None
 
 
-def _section(path: Path, document: object) -> Any:  # noqa: ANN401 - any JSON, the model checks it
-    section = document.get("config") if isinstance(document, dict) else None
-    if not isinstance(section, dict) or "homelab:cluster" not in section:
+def section(path: Path) -> Any:  # noqa: ANN401 - any JSON, the model checks it
+    """Return `homelab:cluster` of a stack file as it stands there.
+
+    Raises:
+        CannotCheckError: there is no such file, or nothing of this program in it.
+    """
+    document = _document(path)
+    found = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(found, dict) or "homelab:cluster" not in found:
         raise CannotCheckError(f"{path} has no config for homelab:cluster")
-    return section["homelab:cluster"]
+    return found["homelab:cluster"]
+
+
+def as_engine_json(value: object) -> str:
+    """Return the value as Pulumi hands it to the program; what JSON does not know, as text."""
+    return json.dumps(value, default=str)
 
 
 def credentials(place: Place, run: PulumiRunner) -> Credentials:

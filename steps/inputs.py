@@ -76,8 +76,22 @@ class MachineConfigInputs(StepInputs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightInputs(StepInputs):
+    """The machines, a JSON object in a line each, and the nodes that may be installed again."""
+
+    STEP = "preflight"
+    RUNS = ("steps.preflight", "preflight")
+    SECRETS = frozenset({"talosconfig"})
+
+    talos_version: str
+    machines: str
+    reinstall: Words = ()
+    reachable_timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyInputs(StepInputs):
-    """A node and how it is reached."""
+    """A node and how it is reached; `reinstall` is its name if its machine may be another or a wiped one."""
 
     STEP = "apply"
     RUNS = ("steps.apply", "apply")
@@ -89,6 +103,9 @@ class ApplyInputs(StepInputs):
     maintenance_address: str
     apply_mode: str
     reachable_timeout: float
+    fingerprint: str | None = None
+    mac: str | None = None
+    reinstall: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +274,7 @@ ALL: tuple[type[StepInputs], ...] = (
     SecretsInputs,
     TalosconfigInputs,
     MachineConfigInputs,
+    PreflightInputs,
     ApplyInputs,
     BootstrapInputs,
     KubeconfigInputs,

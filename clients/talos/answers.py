@@ -29,7 +29,9 @@ class Kind(Enum):
 
 
 # A certificate that does not fit comes with the code Unavailable, but no time will heal it.
+FINGERPRINT_DIFFERS = "leaf peer certificate doesn't match the provided fingerprints"
 _FINAL_TEXTS = (
+    FINGERPRINT_DIFFERS,
     "certificate signed by unknown authority",
     "tls: certificate required",
     "tls: unknown certificate authority",

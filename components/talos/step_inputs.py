@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
@@ -97,6 +98,48 @@ def machine_config(cluster: Cluster, node: Node, secrets: pulumi.Input[str]) -> 
     )
 
 
+def preflight(cluster: Cluster, talosconfig: pulumi.Input[str]) -> Step:
+    """Look at all machines before any is touched; at a change, judge them by the last result."""
+    return Step(
+        inputs=inputs.PreflightInputs(
+            talos_version=cluster.versions.talos,
+            machines="\n".join(
+                json.dumps(machine(cluster, node)) for node in (*cluster.control_planes, *cluster.workers)
+            ),
+            reinstall=tuple(sorted(cluster.talos.reinstall)),
+            reachable_timeout=cluster.timeouts.reachable,
+        ),
+        update=inputs.PreflightInputs.STEP,
+        timeout=cluster.timeouts.reachable + OFFLINE,
+        secrets={"talosconfig": talosconfig},
+    )
+
+
+def machine(cluster: Cluster, node: Node) -> dict[str, Any]:
+    """Return what the preflight looks for on a machine; a link that a patch makes is not looked for."""
+    card = node.interface.name or ""
+    return {
+        "name": node.name,
+        "address": str(node.address),
+        "maintenance_address": str(node.maintenance_address or node.address),
+        "card": "" if card in made_links(cluster, node) else card,
+        "mac": node.interface.mac or "",
+        "disk": node.disk or "",
+        "selector": node.disk_selector or {},
+    }
+
+
+def made_links(cluster: Cluster, node: Node) -> frozenset[str]:
+    """Return the names of the documents in a node's patches: bonds, bridges and aliases are no hardware."""
+    patches = cluster.talos.patches
+    role = patches.control_plane if node.is_control_plane else patches.worker
+    return frozenset(
+        str(patch.get("name"))
+        for patch in (*patches.all, *role, *node.patches)
+        if patch.get("kind") not in {None, "LinkConfig", "EthernetConfig", "DHCPv4Config", "DHCPv6Config"}
+    )
+
+
 def apply(
     cluster: Cluster,
     node: Node,
@@ -113,7 +156,11 @@ def apply(
             maintenance_address=str(node.maintenance_address or node.address),
             apply_mode=cluster.talos.apply_mode,
             reachable_timeout=limits.reachable,
+            fingerprint=node.fingerprint,
+            mac=node.interface.mac,
+            reinstall=node.name if node.name in cluster.talos.reinstall else None,
         ),
+        update=inputs.ApplyInputs.STEP,
         timeout=limits.reachable + limits.configured,
         secrets={"machineConfig": machine_config, "talosconfig": talosconfig},
     )

@@ -83,15 +83,24 @@ class TalosCluster(Component):
     def _give_birth(
         self, cluster: Cluster, secrets: pulumi.Input[str], network: pulumi.Resource
     ) -> tuple[dict[str, pulumi.Input[str]], list[local.Command]]:
-        """Return the machine configs by node, and what made a node of each machine, control planes first."""
+        """Return the machine configs by node, and what made a node of each machine, control planes first.
+
+        No machine is touched before every machine config is valid and every machine is what it should be.
+        """
+        nodes = (*cluster.control_planes, *cluster.workers)
+        generated = [
+            self.run(
+                f"machine-config-{node.name}", step_inputs.machine_config(cluster, node, secrets), [network]
+            )
+            for node in nodes
+        ]
+        preflight = self.run("preflight", step_inputs.preflight(cluster, self.talosconfig), generated)
         configs: dict[str, pulumi.Input[str]] = {}
         births: list[local.Command] = []
-        for node in (*cluster.control_planes, *cluster.workers):
-            machine_config = step_inputs.machine_config(cluster, node, secrets)
-            config = secret_stdout(self.run(f"machine-config-{node.name}", machine_config, [network]))
-            configs[node.name] = config
-            step = step_inputs.apply(cluster, node, config, self.talosconfig)
-            births.append(self.run(f"apply-{node.name}", step))
+        for node, command in zip(nodes, generated, strict=True):
+            configs[node.name] = secret_stdout(command)
+            step = step_inputs.apply(cluster, node, configs[node.name], self.talosconfig)
+            births.append(self.run(f"apply-{node.name}", step, [preflight]))
         return configs, births
 
     def _issue_kubeconfig(

@@ -16,10 +16,12 @@ from model.rules import (
     cilium_modes,
     cilium_values,
     endpoints,
+    host_addresses,
     ingress_controllers,
     interface_expressions,
     labels,
     lease_times,
+    link_patches,
     machines,
     node_addresses,
     pool_addresses,
@@ -41,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     *machines.RULES,
     *node_addresses.RULES,
     *endpoints.RULES,
+    *host_addresses.RULES,
     *interface_expressions.RULES,
     *labels.RULES,
     *pool_addresses.RULES,
@@ -52,6 +55,7 @@ RULES: tuple[Rule, ...] = (
     *chart_keys.RULES,
     *cilium_modes.RULES,
     *talos_patches.RULES,
+    *link_patches.RULES,
 )
 
 

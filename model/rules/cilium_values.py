@@ -52,10 +52,34 @@ OWNED_VALUES = {
     "hubble.enabled": "set cilium.hubble.enabled instead",
     "hubble.relay.enabled": "set cilium.hubble.relay instead",
     "hubble.ui.enabled": "set cilium.hubble.ui instead",
+    "ipv6.enabled": "every range of this config is IPv4",
+    "enableLBIPAM": "LoadBalancer addresses would not be assigned",
+    "namespaceOverride": "the program waits for Cilium in kube-system",
+    "nodeSelector": "a node without an agent never becomes Ready",
     "agent": "without the agent nodes never become Ready",
     "operator.enabled": "without the operator there are no pools and no addresses",
     "operator.skipCRDCreation": "pools and policies need their kinds",
 }
+
+# Keys of the ConfigMap cilium-config, which extraConfig writes past the chart.
+_OWNED_SETTINGS = frozenset(
+    {
+        "default-lb-service-ipam",
+        "devices",
+        "enable-ipv4",
+        "enable-ipv6",
+        "enable-l2-announcements",
+        "enable-lb-ipam",
+        "ipam",
+        "k8s-client-burst",
+        "k8s-client-qps",
+        "kube-proxy-replacement",
+        "l2-announcements-lease-duration",
+        "l2-announcements-renew-deadline",
+        "l2-announcements-retry-period",
+        "routing-mode",
+    }
+)
 
 # Services of these have no backend on any node, so no node would ever announce them (cilium/cilium#48799).
 _NEVER_LOCAL = ("gatewayAPI.externalTrafficPolicy", "ingressController.service.externalTrafficPolicy")
@@ -105,6 +129,16 @@ def values_leave_the_programs_alone(cilium: Cilium) -> Iterator[Fault]:
         yield Fault(f"cilium.values.{path}", f"belongs to this program: {reason}")
 
 
+def extra_config_leaves_the_program_alone(cilium: Cilium) -> Iterator[Fault]:
+    """What the program sets through the chart cannot be changed past it."""
+    extra = cilium.values.get("extraConfig")
+    for key in extra if isinstance(extra, dict) else ():
+        if key in _OWNED_SETTINGS:
+            yield Fault(
+                f"cilium.values.extraConfig.{key}", "belongs to this program: it sets this through the chart"
+            )
+
+
 def cilium_services_are_announced(cilium: Cilium) -> Iterator[Fault]:
     """Gateways and ingresses of Cilium itself answer on no node with policy Local."""
     for path in _NEVER_LOCAL:
@@ -120,5 +154,6 @@ RULES = (
     default_deny_spares_the_system,
     chart_path_is_relative,
     values_leave_the_programs_alone,
+    extra_config_leaves_the_program_alone,
     cilium_services_are_announced,
 )

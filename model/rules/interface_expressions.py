@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from model.faults import Fault
 from model.nodes import announcers
-from model.re2 import refusal
+from model.re2 import matches, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def expressions_match_the_link(
         return
     for node in announcers(all_nodes, load_balancer.node_selector):
         link = lan.link if lan.tagged else node.interface.name
-        if link is not None and not any(re.search(expression, link) for expression in expressions):
+        if link is not None and not any(matches(expression, link) for expression in expressions):
             yield Fault(
                 "loadBalancer.interfaces",
                 f"no expression matches {link}, the LAN link of node {node.name}: add ^{re.escape(link)}$",

@@ -27,6 +27,11 @@ def lease_times_are_in_order(load_balancer: LoadBalancer) -> Iterator[Fault]:
     # A Lease object counts whole seconds.
     if leases.duration < 1:
         yield Fault("loadBalancer.leases.duration", f"{duration} is too short: Cilium needs at least 1s")
+    elif leases.duration % 1:
+        yield Fault(
+            "loadBalancer.leases.duration",
+            f"{duration} is cut to whole seconds in a Lease: use whole seconds",
+        )
     if leases.duration <= leases.renew_deadline:
         yield Fault(
             "loadBalancer.leases.duration",

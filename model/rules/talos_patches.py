@@ -26,6 +26,7 @@ OWNED_PATHS = {
     "machine.install.image": "follows from talos.schematic and versions.talos",
     "machine.kubelet.image": "follows from versions.kubernetes",
     "machine.kubelet.nodeIP": "follows from network.nodeCidr",
+    "machine.kubelet.extraArgs.node-ip": "follows from network.nodeCidr",
     "machine.features.kubePrism": "Cilium reaches the API through it",
     "machine.network.hostname": "set name of the node instead",
     "machine.network.nameservers": "set network.nameservers instead",
@@ -46,6 +47,12 @@ OWNED_PATHS = {
     "cluster.network.serviceSubnets": "set network.serviceCidr instead",
     "cluster.network.dnsDomain": "set network.domain instead",
     "cluster.proxy.disabled": _NO_KUBE_PROXY,
+    "cluster.controlPlane.localAPIServerPort": "the VIP and KubePrism reach the API server on 6443",
+    "cluster.apiServer.extraArgs.secure-port": "the VIP and KubePrism reach the API server on 6443",
+    "cluster.controllerManager.extraArgs.node-cidr-mask-size": "set network.nodeMask instead",
+    "cluster.controllerManager.extraArgs.cluster-cidr": "set network.podCidr instead",
+    "cluster.controllerManager.extraArgs.service-cluster-ip-range": "set network.serviceCidr instead",
+    "cluster.apiServer.extraArgs.service-cluster-ip-range": "set network.serviceCidr instead",
     "cluster.apiServer.image": "follows from versions.kubernetes",
     "cluster.controllerManager.image": "follows from versions.kubernetes",
     "cluster.scheduler.image": "follows from versions.kubernetes",
@@ -71,19 +78,29 @@ Placed = tuple[str, dict[str, Any]]
 
 def patches_of_the_cluster(talos: Talos) -> Iterator[Fault]:
     """Patches under `talos.patches`."""
+    yield from _faults(placed(talos))
+
+
+def placed(talos: Talos) -> Iterator[Placed]:
+    """Yield every patch under `talos.patches` with its path."""
     groups = {
         "all": talos.patches.all,
         "controlPlane": talos.patches.control_plane,
         "worker": talos.patches.worker,
     }
     for key, patches in groups.items():
-        yield from _faults((f"talos.patches.{key}.{index}", patch) for index, patch in enumerate(patches))
+        yield from ((f"talos.patches.{key}.{index}", patch) for index, patch in enumerate(patches))
 
 
 def patches_of_nodes(nodes: tuple[Node, ...]) -> Iterator[Fault]:
     """Patches of one node."""
+    yield from _faults(placed_at_nodes(nodes))
+
+
+def placed_at_nodes(nodes: tuple[Node, ...]) -> Iterator[Placed]:
+    """Yield every patch of a node with its path."""
     for node in nodes:
-        yield from _faults((f"nodes.{node.name}.patches.{n}", patch) for n, patch in enumerate(node.patches))
+        yield from ((f"nodes.{node.name}.patches.{n}", patch) for n, patch in enumerate(node.patches))
 
 
 def _faults(patches: Iterable[Placed]) -> Iterator[Fault]:
@@ -114,7 +131,13 @@ def _main_config(path: str, patch: dict[str, Any]) -> Iterator[Fault]:
     for key in patch:
         if key not in _TOP_LEVEL:
             yield Fault(f"{path}.{key}", f"unknown key of a machine config{closest(key, _TOP_LEVEL)}")
-    for owned, reason in contradictions(patch, OWNED_PATHS):
+    for key in ("machine", "cluster"):
+        if key in patch and not isinstance(patch[key], dict):
+            yield Fault(
+                f"{path}.{key}", "must be a mapping of what is to change; remove the key if it is nothing"
+            )
+    sections = {key: value for key, value in patch.items() if isinstance(value, dict)}
+    for owned, reason in contradictions(sections, OWNED_PATHS):
         yield Fault(f"{path}.{owned}", f"belongs to this program: {reason}")
 
 

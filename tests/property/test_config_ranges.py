@@ -38,7 +38,7 @@ def stack(
         "network": {
             "nodeCidr": str(nodes),
             "gateway": dotted(first),
-            "nameservers": ["192.0.2.53"],
+            "nameservers": ["198.51.100.53"],
             "podCidr": str(pods),
             "nodeMask": 28,
             "serviceCidr": str(services),

@@ -122,3 +122,11 @@ def test_parse_works_without_pulumi() -> None:
         check=True,
     )
     assert done.stdout == "False\n"
+
+
+def test_an_encrypted_value_in_the_cluster_is_refused() -> None:
+    """The engine marks the whole key as secret if one value inside it is encrypted."""
+    given(UNTAGGED, ("cluster",))
+    with pytest.raises(pulumi.RunError) as caught:
+        config.load()
+    assert str(caught.value) == f"homelab:cluster: holds an encrypted value: {config.NO_SECRETS}"

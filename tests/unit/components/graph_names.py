@@ -11,6 +11,7 @@ COMMAND = "command:local:Command"
 NODES = ("cp1", "cp2", "cp3", "w1", "w2")
 TALOS = {
     "homelab-network",
+    "homelab-preflight",
     *("homelab-secrets", "homelab-talosconfig", "homelab-kubeconfig"),
     *("homelab-bootstrap", "homelab-nodes", "homelab-etcd", "homelab-api-ready", "homelab-talos-health"),
     *(f"homelab-{step}-{node}" for step in ("machine-config", "apply") for node in NODES),

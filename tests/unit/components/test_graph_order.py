@@ -13,6 +13,7 @@ from tests.unit.components.graph_names import (
     CILIUM,
     GENERAL,
     GUARD,
+    NODES,
     POOL,
     RESERVED,
     TALOS,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     [
         ("homelab-machine-config-w1", {"homelab-network"}),
         ("homelab-apply-w1", {"homelab-machine-config-w1", "homelab-talosconfig", "homelab-network"}),
+        ("homelab-preflight", {"homelab-talosconfig", *(f"homelab-machine-config-{node}" for node in NODES)}),
+        *((name, {"homelab-preflight"}) for name in sorted(APPLIED)),
         ("homelab-bootstrap", {f"homelab-apply-cp{number}" for number in (1, 2, 3)}),
         ("homelab-nodes", {"homelab-bootstrap", "homelab-kubeconfig", *APPLIED}),
         ("homelab-etcd", {"homelab-nodes"}),

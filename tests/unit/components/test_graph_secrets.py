@@ -54,6 +54,7 @@ def test_secrets_travel_only_as_secret_stdin(graph: Graph) -> None:
                 "talosconfig": "stdout of homelab-talosconfig",
             },
         ),
+        ("homelab-preflight", {"talosconfig": "stdout of homelab-talosconfig"}),
         (
             "homelab-nodes",
             {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model.versions import KUBERNETES, TALOS
-from tests.unit.components.graph_names import GUARD, commands
+from tests.unit.components.graph_names import APPLIED, GUARD, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,14 @@ def test_only_the_set_of_nodes_does_something_when_it_is_deleted(graph: Graph) -
     assert [name for name, resource in commands(graph).items() if "create" not in resource.inputs] == []
 
 
-def test_only_these_steps_judge_a_change_by_their_last_result(graph: Graph) -> None:
+def test_who_judges_a_change_by_the_last_result(graph: Graph) -> None:
     found = {name: r.inputs["update"] for name, r in commands(graph).items() if "update" in r.inputs}
-    assert found == {"homelab-network": "network-kept", "homelab-nodes": "nodes"}
+    assert found == {
+        "homelab-network": "network-kept",
+        "homelab-preflight": "preflight",
+        "homelab-nodes": "nodes",
+        **dict.fromkeys(APPLIED, "apply"),
+    }
 
 
 def test_each_node_is_a_line_of_the_set(run_main: Callable[..., Graph]) -> None:
@@ -63,6 +68,7 @@ def test_each_node_is_a_line_of_the_set(run_main: Callable[..., Graph]) -> None:
         ("homelab-secrets", "secrets"),
         ("homelab-talosconfig", "talosconfig"),
         ("homelab-machine-config-w1", "machine-config"),
+        ("homelab-preflight", "preflight"),
         ("homelab-apply-w1", "apply"),
         ("homelab-bootstrap", "bootstrap"),
         ("homelab-nodes", "nodes"),
@@ -108,6 +114,7 @@ CONTROL_PLANES = "cp1=127.0.10.11 cp2=127.0.10.12 cp3=127.0.10.13"
                 "MAINTENANCE_ADDRESS": "127.0.110.12",
                 "APPLY_MODE": "no-reboot",
                 "REACHABLE_TIMEOUT": "60",
+                "MAC": "02:00:00:00:0a:0c",
             },
         ),
         (
@@ -181,6 +188,7 @@ def test_a_gate_is_asked_again_when_what_it_judges_has_changed(run_main: Callabl
     ("name", "seconds"),
     [
         ("homelab-secrets", 120),
+        ("homelab-preflight", 60 + 120),
         ("homelab-apply-cp1", 60 + 180),
         ("homelab-nodes", 5 * 180),
         ("homelab-bootstrap", 60),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ops import command_line, doctor, verify
+from ops import command_line, doctor, sources, verify
 from ops.facts import FieldEntry, Pool, Seen
 from ops.sources import Credentials
 from ops.table import Row, failed, passed
@@ -133,3 +133,24 @@ def test_it_runs_as_a_program() -> None:
         check=True,
     )
     assert done.stdout.startswith("usage: python -m ops doctor")
+
+
+@pytest.mark.parametrize("name", ["kubeconfig", "talosconfig"])
+def test_credentials_are_written_where_the_person_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(sources, "stack_outputs", lambda *_: {name: "context: lab\ntoken: t0ken"})
+    assert command_line.main([name, "--stack", "x", "--output", str(tmp_path / "f")]) == 0
+    assert (tmp_path / "f").read_text() == "context: lab\ntoken: t0ken"
+    monkeypatch.setenv(name.upper(), str(tmp_path / "own"))
+    assert command_line.main([name, "--stack", "x"]) == 0
+    assert (tmp_path / "own").exists()
+    assert "t0ken" not in capsys.readouterr().out
+
+
+def test_a_stack_without_credentials_has_none_to_write(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sources, "stack_outputs", lambda *_: {})
+    assert command_line.main(["kubeconfig", "--stack", "x"]) == 2
+    assert capsys.readouterr().err == ("cannot check: stack x has no kubeconfig yet; `pulumi up` makes it\n")

@@ -7,8 +7,9 @@ import pytest
 from clients.errors import OperationError
 from clients.talos.handshake import Sight, State
 from clients.talos.process import Result
-from steps.apply import ApplyDecision, ApplyMove, apply, decide
-from tests.unit.steps.steps_job import MAINTENANCE_REFUSED, UNAVAILABLE, Bench, failed, ok, stage
+from steps.apply import apply
+from steps.birth import BirthDecision, BirthMove, decide
+from tests.unit.steps.steps_job import MAINTENANCE_REFUSED, UNAVAILABLE, Bench, failed, ok, resource, stage
 
 OWN, DHCP = "10.0.50.11", "10.0.50.111"
 ENVIRONMENT = {
@@ -34,32 +35,32 @@ def bench(**changes: str) -> Bench:
 @pytest.mark.parametrize(
     ("own", "maintenance", "move", "address"),
     [
-        (SILENT, SILENT, ApplyMove.WAIT, ""),
-        (SILENT, MAINTENANCE, ApplyMove.INSTALL, DHCP),
-        (MAINTENANCE, SILENT, ApplyMove.INSTALL, OWN),
-        (MAINTENANCE, MAINTENANCE, ApplyMove.INSTALL, DHCP),
-        (OURS, SILENT, ApplyMove.CHANGE, OWN),
-        (OURS, MAINTENANCE, ApplyMove.CHANGE, OWN),
-        (OURS, FOREIGN, ApplyMove.CHANGE, OWN),
-        (SILENT, OURS, ApplyMove.WAIT, ""),
-        (FOREIGN, SILENT, ApplyMove.REFUSE, ""),
-        (FOREIGN, MAINTENANCE, ApplyMove.REFUSE, ""),
-        (SILENT, FOREIGN, ApplyMove.REFUSE, ""),
-        (CLOCK, SILENT, ApplyMove.WAIT, ""),
-        (CLOCK, MAINTENANCE, ApplyMove.WAIT, ""),
-        (STRANGER, SILENT, ApplyMove.WAIT, ""),
-        (STRANGER, MAINTENANCE, ApplyMove.INSTALL, DHCP),
+        (SILENT, SILENT, BirthMove.WAIT, ""),
+        (SILENT, MAINTENANCE, BirthMove.INSTALL, DHCP),
+        (MAINTENANCE, SILENT, BirthMove.INSTALL, OWN),
+        (MAINTENANCE, MAINTENANCE, BirthMove.INSTALL, DHCP),
+        (OURS, SILENT, BirthMove.OURS, OWN),
+        (OURS, MAINTENANCE, BirthMove.OURS, OWN),
+        (OURS, FOREIGN, BirthMove.OURS, OWN),
+        (SILENT, OURS, BirthMove.WAIT, ""),
+        (FOREIGN, SILENT, BirthMove.REFUSE, ""),
+        (FOREIGN, MAINTENANCE, BirthMove.REFUSE, ""),
+        (SILENT, FOREIGN, BirthMove.REFUSE, ""),
+        (CLOCK, SILENT, BirthMove.WAIT, ""),
+        (CLOCK, MAINTENANCE, BirthMove.WAIT, ""),
+        (STRANGER, SILENT, BirthMove.WAIT, ""),
+        (STRANGER, MAINTENANCE, BirthMove.INSTALL, DHCP),
     ],
 )
-def test_decision(own: State, maintenance: State, move: ApplyMove, address: str) -> None:
+def test_decision(own: State, maintenance: State, move: BirthMove, address: str) -> None:
     decision = decide(Sight(OWN, own), Sight(DHCP, maintenance))
     assert (decision.move, decision.address) == (move, address)
 
 
 def test_two_machines_in_maintenance_mode_are_told_apart() -> None:
     decision = decide(Sight(OWN, MAINTENANCE, identity="a"), Sight(DHCP, MAINTENANCE, identity="b"))
-    assert decision == ApplyDecision(
-        ApplyMove.REFUSE,
+    assert decision == BirthDecision(
+        BirthMove.REFUSE,
         message=f"two machines are in maintenance mode, at {OWN} and at {DHCP}: "
         "only one of them can be this node",
     )
@@ -237,3 +238,106 @@ def test_a_node_that_installs_for_long_is_looked_at_often_and_asked_rarely() -> 
     assert len(made.looks.looked) > 40
     assert made.talos.count("get machinestatus") <= 12
     assert "cp1 is installing" in made.text
+
+
+def machine(*macs: str, uuid: str = "u1", serial: str = "s1") -> tuple[Result, Result]:
+    """Return what a machine says about its firmware and its network cards."""
+    links = [{"type": "ether", "kind": "", "permanentAddr": mac} for mac in macs]
+    return resource({"uuid": uuid, "serialnumber": serial}), ok(
+        "".join(resource(one).stdout for one in links)
+    )
+
+
+MAC, OTHER_MAC = "52:54:00:00:00:01", "52:54:00:00:00:02"
+
+
+def with_machine(made: Bench, *macs: str) -> Bench:
+    system, links = machine(*macs)
+    made.talos.on("get systeminformation insecure", system)
+    made.talos.on("get links insecure", links)
+    made.looks.at(DHCP, MAINTENANCE, SILENT)
+    made.looks.at(OWN, SILENT, OURS)
+    return made
+
+
+def test_the_machine_with_the_network_card_of_the_node_is_installed() -> None:
+    made = with_machine(bench(MAC=MAC), OTHER_MAC, MAC)
+    assert apply(made.job) == "cp1 configured"
+    assert made.talos.count("apply-config insecure") == 1
+
+
+def test_a_machine_with_another_network_card_gets_no_keys() -> None:
+    made = with_machine(bench(MAC=MAC), OTHER_MAC)
+    with pytest.raises(OperationError) as caught:
+        apply(made.job)
+    assert str(caught.value) == (
+        f"cp1: the machine at {DHCP} has no network card with the permanent address {MAC} "
+        f"(UUID u1, serial number s1, MAC {OTHER_MAC})\n"
+        f"check: which machine answers at {DHCP}"
+    )
+    assert made.talos.count("apply-config insecure") == 0
+
+
+def test_a_machine_that_does_not_say_who_it_is_is_asked_again() -> None:
+    made = with_machine(bench(MAC=MAC), MAC)
+    made.looks.at(DHCP, MAINTENANCE, MAINTENANCE, SILENT)
+    made.looks.at(OWN, SILENT, SILENT, OURS)
+    made.talos.on("get systeminformation insecure", failed(UNAVAILABLE), machine(MAC)[0])
+    assert apply(made.job) == "cp1 configured"
+    assert f"{DHCP}: error executing: Unavailable" in made.text
+
+
+def test_the_fingerprint_goes_with_the_first_configuration_only() -> None:
+    made = bench(FINGERPRINT="abc=")
+    made.looks.at(DHCP, MAINTENANCE, SILENT)
+    made.looks.at(OWN, SILENT, OURS)
+    apply(made.job)
+    assert "--cert-fingerprint=abc=" in made.talos.calls[0].flags
+
+
+def test_another_certificate_than_that_of_the_fingerprint() -> None:
+    made = bench(FINGERPRINT="abc=")
+    made.looks.at(DHCP, MAINTENANCE)
+    made.talos.on(
+        "apply-config insecure",
+        failed(
+            "rpc error: code = Unavailable desc = connection error: desc = "
+            '"transport: authentication handshake failed: '
+            "leaf peer certificate doesn't match the provided fingerprints: [abc=]\""
+        ),
+    )
+    with pytest.raises(OperationError) as caught:
+        apply(made.job)
+    assert str(caught.value) == (
+        f"cp1: the machine at {DHCP} does not show the certificate of its fingerprint\n"
+        "check: the last line 'server certificate issued' on the machine's console: "
+        "the fingerprint changes at every boot and with every new address"
+    )
+
+
+def test_a_node_that_was_configured_before_is_not_installed_again() -> None:
+    made = bench(PULUMI_COMMAND_STDOUT="cp1 configured")
+    made.looks.at(DHCP, MAINTENANCE)
+    with pytest.raises(OperationError) as caught:
+        apply(made.job)
+    assert str(caught.value) == (
+        f"cp1 was configured before, but the machine at {DHCP} is in maintenance mode: "
+        "it is another one, or it was wiped\n"
+        "check: to install it again, name the node under talos.reinstall in the stack's configuration"
+    )
+    assert made.talos.calls == []
+
+
+def test_a_node_that_may_be_installed_again() -> None:
+    made = bench(PULUMI_COMMAND_STDOUT="cp1 configured", REINSTALL="cp1")
+    made.looks.at(DHCP, MAINTENANCE, SILENT)
+    made.looks.at(OWN, SILENT, OURS)
+    assert apply(made.job) == "cp1 configured"
+    assert made.talos.count("apply-config insecure") == 1
+
+
+def test_a_node_that_was_configured_before_and_answers_is_left_as_it_is() -> None:
+    made = bench(PULUMI_COMMAND_STDOUT="cp1 configured")
+    made.looks.at(OWN, OURS)
+    assert apply(made.job) == "cp1 configured"
+    assert [call.verb for call in made.talos.calls] == ["get machinestatus"]
