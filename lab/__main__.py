@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--state", type=Path, default=Layout().state, help="state directory (default: .lab)")
     options = parser.parse_args(arguments)
     try:
+        # The backend's URL needs an absolute path.
         return COMMANDS[options.command](Layout(options.state.resolve()))
     except (commands.LabError, InventoryError, SimulatorError) as error:
         print(f"lab: {error}", file=sys.stderr)
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> int:
     except ToolsError as error:
         print(f"lab: tools are missing:\n{error}", file=sys.stderr)
     except Interrupted as interrupted:
+        # The status that a shell gives to a program that a signal ended.
         return 128 + interrupted.number
     except CommandError:  # the engine's own words were streamed
         print("lab: pulumi failed, see above; run the same command again once it is fixed", file=sys.stderr)

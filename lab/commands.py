@@ -45,7 +45,12 @@ def say(text: str) -> None:
 
 @contextmanager
 def exclusive(layout: Layout) -> Iterator[None]:
-    """Hold the lab for one command; a second one is told so at once."""
+    """Hold the lab for one command; a second one is told so at once.
+
+    Raises:
+        LabError: another command holds it.
+    """
+    # The lock lies in the state directory, which need not exist before the first run.
     layout.prepare()
     with layout.lock.open("w") as file:
         try:
@@ -58,16 +63,25 @@ def exclusive(layout: Layout) -> Iterator[None]:
 
 
 def prepare(layout: Layout) -> automation.Stack:
-    """Get tools, project directory and running nodes; return the stack, cleared of interrupted runs."""
+    """Get tools, project directory and running nodes; return the stack, cleared of interrupted runs.
+
+    Raises:
+        InventoryError: LAB_NODES or LAB_SUBNET cannot be read.
+        ToolsError: a tool is not available.
+        SimulatorError: the nodes did not start.
+        LabError: what an interrupted run left could not be cleared.
+    """
     machines = inventory.parse_nodes(
         os.environ.get("LAB_NODES") or inventory.DEFAULT,
         os.environ.get("LAB_SUBNET") or str(inventory.DEFAULT_SUBNET),
     )
     say(f"== tools (cache: {parts_table.cache_directory()})")
+    # Before anything of a running lab is touched: a refused download leaves it as it was.
     tools = parts_table.collect()
     project.link_tools(layout, tools.binaries)
     project.assemble(layout, machines, tools.chart)
     parts_table.install_plugins(layout.pulumi_home, tools.plugins)
+    # Shown at every run, so that nobody takes a stand-in for the real thing.
     say("\n== parts\n" + tools.table())
     document = inventory.simulator_document(
         machines,
@@ -91,6 +105,7 @@ def up(layout: Layout) -> int:
     with exclusive(layout):
         stack = prepare(layout)
         say("\n== pulumi up")
+        # Finding tools and starting nodes is not what `pulumi up` takes on real machines.
         began = time.monotonic()
         result = stack.up(on_output=say, show_secrets=False, color=_color())
         say(f"== pulumi up took {time.monotonic() - began:.1f} s\n")
@@ -99,6 +114,7 @@ def up(layout: Layout) -> int:
         say(table.as_text(rows))
     passed = table.exit_status(rows) == table.ALL_PASS
     say(CLOSING if passed else "\nThe lab is up, but not every check passed (see fail above).")
+    # A script must see a failed check although the engine was content.
     return 0 if passed else 1
 
 
@@ -118,8 +134,13 @@ def destroy(layout: Layout) -> int:
 
 
 def environment(layout: Layout) -> int:
-    """Write the credentials that were asked for (0600) and print the shell lines that use them."""
+    """Write the credentials that were asked for (0600) and print the shell lines that use them.
+
+    Raises:
+        LabError: there is no lab, or it has no cluster yet.
+    """
     with exclusive(layout):
+        # Opening a stack that does not exist would create it.
         if not layout.stack_file.exists():
             raise LabError("there is no lab; `make lab` makes one")
         outputs = engine.open_stack(layout).outputs()
@@ -129,6 +150,7 @@ def environment(layout: Layout) -> int:
     for name in ("kubeconfig", "talosconfig"):
         project.write_private(layout.access / name, str(outputs[name].value))
         say(f"export {name.upper()}='{layout.access / name}'")
+    # In front, because kubectl and talosctl must fit the versions of the cluster.
     say(f"export PATH='{layout.tools}':\"$PATH\"")
     return 0
 
@@ -139,6 +161,7 @@ def down(layout: Layout) -> int:
         say("there is no lab")
         return 0
     with exclusive(layout):
+        # Processes first: they would go on writing into a directory that is being removed.
         ran = simulator.stop(layout)
         shutil.rmtree(layout.state)
     say("lab stopped, its state is removed" if ran else "the lab was not running; its state is removed")

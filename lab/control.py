@@ -15,6 +15,7 @@ LIMIT = 10.0
 
 class _Connection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
+        # HTTP wants a host name in its header; on a unix socket nobody looks at it.
         super().__init__("simulator", timeout=LIMIT)
         self._path = path
 
@@ -26,7 +27,11 @@ class _Connection(http.client.HTTPConnection):
 
 
 def call(layout: Layout, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
-    """Return the simulator's JSON answer; raises RuntimeError with its words if it refuses."""
+    """Return the simulator's JSON answer.
+
+    Raises:
+        RuntimeError: it refuses; the text has its words.
+    """
     connection = _Connection(str(layout.socket))
     try:
         connection.request(method, path, body=json.dumps(body) if body is not None else None)

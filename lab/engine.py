@@ -46,12 +46,14 @@ def open_stack(layout: Layout) -> automation.Stack:
     return automation.create_or_select_stack(
         stack_name=STACK,
         project_name=PROJECT,
+        # Inline rather than by a language host: no second interpreter has to find the packages.
         program=lambda: _run_program(layout),
         opts=automation.LocalWorkspaceOptions(work_dir=str(layout.project), env_vars=environment(layout)),
     )
 
 
 def _run_program(layout: Layout) -> None:
+    # The program imports its modules from beside it, as `pulumi up` in that directory has them do.
     if str(layout.project) not in sys.path:
         sys.path.insert(0, str(layout.project))
     runpy.run_path(str(layout.project / "__main__.py"), run_name="__main__")
@@ -62,11 +64,13 @@ def recover(layout: Layout, stack: automation.Stack) -> Iterator[str]:
 
     The caller holds the lab's lock, so a lock in the backend can only be a dead run's.
     """
+    # First: the engine refuses to refresh while a lock lies there.
     if any(layout.backend.glob(".pulumi/locks/**/*.json")):
         stack.cancel()
         yield "removed the lock of an interrupted run"
     pending = (stack.export_stack().deployment or {}).get("pending_operations") or []
     if pending:
+        # Clearing needs a refresh: of the root only, since the cluster may not answer.
         stack.refresh(clear_pending_creates=True, target=[_first_urn(stack)], show_secrets=False)
         yield f"{len(pending)} operation(s) had been interrupted; their steps look first and run again"
 

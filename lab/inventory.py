@@ -43,6 +43,7 @@ class Machine:
     @property
     def maintenance_address(self) -> str:
         """Address that DHCP gave it before it was configured."""
+        # Not the configured address: a step that asks the wrong one of the two fails here.
         return f"127.0.{self.subnet + 100}.{self.number}"
 
     @property
@@ -57,7 +58,11 @@ class Machine:
 
 
 def parse_nodes(text: str, subnet: str = str(DEFAULT_SUBNET)) -> tuple[Machine, ...]:
-    """Return the machines for `3+2` (control planes + workers), `3` or `1`, in 127.0.SUBNET.0/24."""
+    """Return the machines for `3+2` (control planes + workers), `3` or `1`, in 127.0.SUBNET.0/24.
+
+    Raises:
+        InventoryError: a text has another form or asks for too many.
+    """
     if not subnet.isdecimal() or not 1 <= int(subnet) <= MAX_SUBNET:
         raise InventoryError(f"LAB_SUBNET={subnet!r} must be a number from 1 to {MAX_SUBNET}")
     match = _COUNTS.fullmatch(text.strip())
@@ -69,12 +74,14 @@ def parse_nodes(text: str, subnet: str = str(DEFAULT_SUBNET)) -> tuple[Machine, 
         )
     return (
         *(Machine(f"cp{n}", "controlplane", 10 + n, int(subnet)) for n in range(1, control_planes + 1)),
+        # Apart from the control planes, so that one more of those renumbers no worker.
         *(Machine(f"w{n}", "worker", 20 + n, int(subnet)) for n in range(1, workers + 1)),
     )
 
 
 def stack_document(base: dict[str, Any], machines: tuple[Machine, ...]) -> dict[str, Any]:
     """Return the lab's stack file with its node network and nodes replaced by these machines'."""
+    # The caller's own document stays as it was read.
     document = deepcopy(base)
     cluster = document["config"]["homelab:cluster"]
     prefix = machines[0].address.rpartition(".")[0]
@@ -105,6 +112,7 @@ def listening(machines: tuple[Machine, ...]) -> list[tuple[str, int]]:
     prefix = machines[0].address.rpartition(".")[0]
     found = [(f"{prefix}.{VIP}", API_PORT)]
     for machine in machines:
+        # Both, because a node moves from one to the other while the program runs.
         found += [(machine.maintenance_address, TALOS_PORT), (machine.address, TALOS_PORT)]
         if machine.role == "controlplane":
             found += [(machine.address, port) for port in (API_PORT, *ETCD_PORTS)]

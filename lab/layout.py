@@ -62,6 +62,7 @@ class Layout:
     @property
     def socket(self) -> Path:
         """Control socket of the simulator."""
+        # The simulator's own default: its configuration does not name another.
         return self.nodes / "sim.sock"
 
     @property
@@ -95,4 +96,5 @@ class Layout:
     def prepare(self) -> None:
         """Create the private state directory."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The mode of mkdir does nothing for a directory that exists already.
         self.state.chmod(0o700)

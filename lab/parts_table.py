@@ -76,7 +76,11 @@ def cache_directory() -> Path:
 
 
 def collect() -> Toolset:
-    """Find or build everything; raises `lab.tools.ToolsError` with a line per missing tool."""
+    """Find or build everything.
+
+    Raises:
+        ToolsError: tools are missing; the text has a line for each.
+    """
     found = provide()
     binaries = {name: found.tools[name] for name in PROGRAMS}
     return Toolset(binaries, found.tools[CHART], found.plugins)

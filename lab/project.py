@@ -32,12 +32,15 @@ def assemble(layout: Layout, machines: tuple[Machine, ...], chart: Path) -> None
         link(layout.project / name, REPOSITORY / name)
     (layout.project / "charts").mkdir(exist_ok=True)
     link(layout.project / "charts" / "cilium", chart)
+    # Read at every run: a change of the committed file has to reach a lab that exists.
     base = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text())
     document = stack_document(base, machines)
     if layout.stack_file.exists():
         kept = yaml.safe_load(layout.stack_file.read_text())
+        # Without its salt the passphrase no longer opens the secrets in the state.
         document |= {key: kept[key] for key in ("encryptionsalt", "secretsprovider") if key in kept}
     replace(layout.stack_file, yaml.safe_dump(document, sort_keys=False))
+    # Never replaced, because the state that was encrypted with it would be lost.
     if not layout.passphrase.exists():
         write_private(layout.passphrase, secrets.token_urlsafe(32))
 
@@ -58,6 +61,7 @@ def link(name: Path, target: Path) -> None:
     """Make `name` a symbolic link to `target`, atomically."""
     if name.is_symlink() and name.readlink() == target:
         return
+    # In the same directory: a rename works only within one file system.
     temporary = name.with_name(f".{name.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target)
@@ -75,6 +79,7 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read (0600), atomically."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
+    # The mode belongs to the creation: a later chmod would leave a moment in which others can read.
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
     temporary.replace(path)

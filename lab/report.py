@@ -53,7 +53,11 @@ class Client:
     kubeconfig: str
 
     def run(self, tool: str, *arguments: str, stdin: str | None = None) -> str:
-        """Return stdout; raises `ClientError` with stderr."""
+        """Return stdout.
+
+        Raises:
+            ClientError: the command failed; the text has its stderr.
+        """
         with memory_file(self.kubeconfig) as fd:
             done = subprocess.run(
                 [self.layout.tools / tool, f"--kubeconfig=/proc/self/fd/{fd}", *arguments],
@@ -61,6 +65,7 @@ class Client:
                 env=os.environ | self.layout.client_caches(),
                 capture_output=True,
                 text=True,
+                # The file has no name, so the child reaches it only by inheriting the descriptor.
                 pass_fds=[fd],
                 timeout=120,
                 check=False,
@@ -79,6 +84,7 @@ def memory_file(text: str) -> Iterator[int]:
     """Yield a descriptor of a file that exists in memory only."""
     fd = os.memfd_create("lab", 0)
     try:
+        # Opened by its path in /proc it is read from the start, wherever this descriptor stands.
         os.write(fd, text.encode())
         yield fd
     finally:
@@ -115,6 +121,7 @@ def other_service(client: Client, requested: list[str]) -> Row:
             f"service/{OTHER[1]}",
             "--timeout=60s",
         )
+    # The wait tells only that there is an address, not which.
     given = address(client, *OTHER)
     lacks = "" if given and given not in requested else f"{'/'.join(OTHER)} got {given or 'no address'}"
     evidence = f"{'/'.join(OTHER)} requests no address and got {given}"

@@ -29,12 +29,17 @@ def start(layout: Layout, binary: Path, document: dict[str, Any], addresses: Ite
     """Run the simulator with this configuration; return False if it runs with just that already.
 
     It binds an address only when its node comes up there; `addresses` are all that it will need.
+
+    Raises:
+        SimulatorError: an address is taken, or the simulator did not start.
     """
+    # Compared as text: any difference, in paths of tools too, asks for a new simulator.
     text = json.dumps(document, indent=2)
     if running(layout) is not None:
         if layout.simulator_config.read_text() == text:
             return False
         stop(layout)
+    # After the old one ended: its own listeners must not count as somebody else's.
     refuse_taken(addresses)
     layout.simulator_config.write_text(text)
     layout.nodes.mkdir(mode=0o700, exist_ok=True)
@@ -43,7 +48,11 @@ def start(layout: Layout, binary: Path, document: dict[str, Any], addresses: Ite
 
 
 def refuse_taken(addresses: Iterable[Address]) -> None:
-    """Raise SimulatorError with every address that somebody else listens on."""
+    """Refuse to start where somebody else listens.
+
+    Raises:
+        SimulatorError: an address is taken (all of them are named) or cannot be listened on.
+    """
     taken = [f"{host}:{port}" for host, port in addresses if not _free(host, port)]
     if taken:
         raise SimulatorError(
@@ -69,6 +78,7 @@ def _free(host: str, port: int) -> bool:
 def _spawn(layout: Layout, binary: Path) -> None:
     read, write = os.pipe()
     with layout.simulator_log.open("ab") as log, os.fdopen(read, "rb") as ready:
+        # The log is appended to; only what this start adds may explain its failure.
         start_of_log = log.tell()
         pid = os.posix_spawn(
             binary,
@@ -81,7 +91,9 @@ def _spawn(layout: Layout, binary: Path) -> None:
             ],
             setsid=True,  # it outlives this command, and Ctrl-C in the terminal
         )
+        # Ours must go, or the read below would never see the end of a simulator that died.
         os.close(write)
+        # Before it is ready: a command that is killed while it waits must still find what it started.
         layout.simulator_pid.write_text(f"{pid} {_start_time(pid)}\n")
         if ready.readline().strip() != b"ready":
             _, status = os.waitpid(pid, 0)
@@ -106,6 +118,7 @@ def running(layout: Layout) -> int | None:
 def _start_time(pid: int) -> str | None:
     """Field 22 of /proc/PID/stat: clock ticks since boot; None for a process that ended."""
     try:
+        # The name of the program stands in brackets and may itself hold spaces and brackets.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -121,6 +134,7 @@ def stop(layout: Layout) -> bool:
         while running(layout) is not None:
             if time.monotonic() > limit:
                 os.kill(pid, signal.SIGKILL)  # its children die with it
+            # A child of this process stays a zombie until it is waited for.
             _reap(pid)
             time.sleep(0.05)
     layout.simulator_pid.unlink(missing_ok=True)

@@ -30,8 +30,10 @@ QUORUM_CHECK = "`talosctl etcd members` and `talosctl service etcd` on every con
 _MODES: dict[str, ApplyMode] = {"no-reboot": "no-reboot", "staged": "staged", "auto": "auto"}
 
 
-def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> None:
+def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> bool:
     """Change the configuration as far as APPLY_MODE allows and wait until the node works with it.
+
+    Returns whether the node has rebooted.
 
     `auto` first tries without a reboot, so that nodes wait for each other only if one really has to reboot.
 
@@ -43,6 +45,7 @@ def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> None:
         raise OperationError(f"APPLY_MODE must be no-reboot, staged or auto, not {apply_mode!r}")
     if mode != "no-reboot":  # that mode is refused by Talos itself
         job.wait(f"{peer.name} to say its role", _node_check(peer), lambda: keep_role(job, peer, cluster))
+    has_rebooted = False
     result = send(job, peer, "staged" if mode == "staged" else "no-reboot")
     if not result.ok:
         needs = f"{peer.name}: this change needs a reboot: {', '.join(changed_fields(result.stderr))}"
@@ -54,10 +57,11 @@ def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> None:
             )
         job.say(needs)
         with alone(job, cluster.ca):
-            change_with_reboot(job, peer, cluster)
+            has_rebooted = change_with_reboot(job, peer, cluster)
     elif mode == "staged":
         job.say(f"{peer.name}: the change waits for the node's next reboot")
     job.wait(f"{peer.name} to work with its configuration", _node_check(peer), lambda: working(job, peer))
+    return has_rebooted
 
 
 def keep_role(job: Job, peer: Peer, cluster: Talosconfig) -> Done[None] | Pending:
@@ -99,8 +103,11 @@ def send(job: Job, peer: Peer, mode: ApplyMode) -> Result:
     return job.wait(f"{peer.name} to take its configuration", _node_check(peer), probe)
 
 
-def change_with_reboot(job: Job, peer: Peer, cluster: Talosconfig) -> None:
-    """Apply in mode auto and see the node go and come back; a control plane only with etcd's quorum."""
+def change_with_reboot(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
+    """Apply in mode auto and see the node go and come back; a control plane only with etcd's quorum.
+
+    Returns whether it has rebooted after all.
+    """
     what = f"{peer.name} to be ready for a reboot"
     before = job.wait(what, _node_check(peer), lambda: working(job, peer))
     others = tuple(Peer(address, address) for address in cluster.nodes if address != peer.address)
@@ -109,11 +116,13 @@ def change_with_reboot(job: Job, peer: Peer, cluster: Talosconfig) -> None:
         f"etcd to be able to do without {peer.name}", QUORUM_CHECK, lambda: spare(job, peer, others)
     )
     result = send(job, peer, "auto")
-    if "with a reboot" in result.stderr:
+    reboots = "with a reboot" in result.stderr
+    if reboots:
         job.say(f"{peer.name} reboots")
         job.wait(f"{peer.name} to come back", _node_check(peer), lambda: _rebooted(job, peer, before))
     if had_etcd:
         job.wait(f"etcd of {peer.name} to be healthy again", QUORUM_CHECK, lambda: _member_again(job, peer))
+    return reboots
 
 
 def spare(job: Job, peer: Peer, others: tuple[Peer, ...]) -> Done[bool] | Pending:

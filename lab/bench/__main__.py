@@ -30,6 +30,7 @@ WAITS = 3.0
 @contextmanager
 def lab(nodes: str, reboot: str = "1s") -> Iterator[tuple[Layout, automation.Stack]]:
     """Yield a fresh lab on a subnet of its own; a node's API is gone while it reboots into its system."""
+    # A subnet of its own, so that a lab in use stays as it is.
     os.environ |= {"LAB_NODES": nodes, "LAB_REBOOT": reboot, "LAB_SUBNET": "30"}
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as scratch:
         layout = Layout(Path(scratch) / "state")
@@ -41,9 +42,11 @@ def lab(nodes: str, reboot: str = "1s") -> Iterator[tuple[Layout, automation.Sta
 
 def previews(layout: Layout, kubeconfig: str) -> dict[str, list[float]]:
     """Return wall-clock seconds of no-op previews, the two programs in turn."""
+    # A preview changes nothing only where everything has been made before.
     child.open_minimal(layout, kubeconfig).up()
     seconds: dict[str, list[float]] = {"lab": [], child.MINIMAL: []}
     for number in range(RUNS + 1):
+        # In turn, so that a machine that slows down meanwhile slows both.
         for which, taken in seconds.items():
             began = time.monotonic()
             subprocess.run(
@@ -73,6 +76,7 @@ def main() -> int:
     with lab("3+2") as (layout, stack):
         timeline, result = timed_up(stack)
         seconds = previews(layout, result.outputs["kubeconfig"].value)
+    # The median: one run that something else disturbed must not move the ratio.
     own, minimal = (statistics.median(seconds[which]) for which in ("lab", child.MINIMAL))
     print(
         f"\nno-op preview: lab {own:.2f} s, minimal program {minimal:.2f} s, "
@@ -86,6 +90,7 @@ def main() -> int:
     )
     phases = {}
     for nodes in ("3+2", "3+47"):
+        # A long wait stands out against the processor's time, which grows with the nodes on any machine.
         with lab(nodes, reboot="10s") as (_, stack):
             phases[nodes] = timed_up(stack)[0].phase("-machine-config-", "-apply-")
     print(

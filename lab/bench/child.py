@@ -27,6 +27,7 @@ def minimal_project(layout: Layout) -> Path:
 
 def open_minimal(layout: Layout, kubeconfig: str) -> automation.Stack:
     """Return a stack with one Command, one provider and one Namespace."""
+    # The same settings as the lab's own, or the ratio would compare settings and not programs.
     os.environ.update(engine.environment(layout))
     return automation.create_or_select_stack(
         stack_name=MINIMAL,
@@ -53,6 +54,7 @@ def main(arguments: list[str]) -> int:
     layout, which = Layout(Path(arguments[0])), arguments[1]
     stack = open_minimal(layout, sys.stdin.read()) if which == MINIMAL else engine.open_stack(layout)
     changes = stack.preview().change_summary
+    # A preview that finds changes is no no-op: its time could not be compared.
     return 0 if {str(getattr(op, "value", op)) for op in changes} == {"same"} else 1
 
 

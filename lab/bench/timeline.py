@@ -23,6 +23,7 @@ class Timeline:
         """Record an event; give it to `on_event`."""
         now = time.monotonic() - self._start
         if event.resource_pre_event:
+            # The first event counts: a replacement sends several for one resource.
             self.began.setdefault(_name(event.resource_pre_event.metadata.urn), now)
         if event.res_outputs_event:
             self.ended[_name(event.res_outputs_event.metadata.urn)] = now
@@ -30,7 +31,11 @@ class Timeline:
             self.summary = now
 
     def phase(self, *texts: str) -> float:
-        """Return seconds from first start to last end of the resources whose name has one of the texts."""
+        """Return seconds from first start to last end of the resources whose name has one of the texts.
+
+        Raises:
+            KeyError: no resource that ended has such a name.
+        """
         names = [name for name in self.ended if any(text in name for text in texts)]
         if not names:
             raise KeyError(f"no resource with {texts} in its name among {sorted(self.ended)}")

@@ -48,11 +48,19 @@ class Admin:
     talosconfig: str = field(repr=False)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Return stdout of kubectl; raises ClusterError with its words."""
+        """Return stdout of kubectl.
+
+        Raises:
+            ClusterError: it failed; the text has its words.
+        """
         return _checked(self._run("kubectl", "--kubeconfig", self.kubeconfig, arguments, stdin), arguments)
 
     def helm(self, *arguments: str) -> str:
-        """Return stdout of helm; raises ClusterError with its words."""
+        """Return stdout of helm.
+
+        Raises:
+            ClusterError: it failed; the text has its words.
+        """
         return _checked(self._run("helm", "--kubeconfig", self.kubeconfig, arguments), arguments)
 
     def talosctl(self, *arguments: str) -> CommandAnswer:
@@ -71,6 +79,7 @@ class Admin:
             "--selector=k8s-app=cilium",
             f"--field-selector=spec.nodeName={node}",
         )
+        # A DaemonSet runs at most one pod on a node, save for a moment of its rollout.
         name = pods["items"][0]["metadata"]["name"]
         return self.kubectl(
             "exec", "--namespace=kube-system", name, "--container=cilium-agent", "--", *command
@@ -84,6 +93,7 @@ class Admin:
             done = subprocess.run(
                 lan_bridge.inside(lan_bridge.LAN, *command),
                 input=stdin,
+                # No command here may wait for the terminal.
                 stdin=subprocess.DEVNULL if stdin is None else None,
                 capture_output=True,
                 text=True,
@@ -114,6 +124,7 @@ def wait_for(what: str, ask: Callable[[], bool], limit: float = LIMIT) -> float:
                 return time.monotonic() - began
         except (ClusterError, subprocess.TimeoutExpired) as error:
             last = f": {error}"
+        # After asking, so that even a short limit gets one answer.
         if time.monotonic() - began > limit:
             raise ClusterError(f"{what}: not within {limit:.0f} s{last}")
         time.sleep(PAUSE)

@@ -19,6 +19,7 @@ _LIBRARY = re.compile(r"(/\S+) \(0x[0-9a-f]+\)")
 
 def libraries(program: Path) -> list[Path]:
     """Return the shared libraries of a program as its loader names them; none for a static one."""
+    # In the C locale, because the text is parsed.
     done = subprocess.run(
         [packages.find("ldd"), program], capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
     )
@@ -38,6 +39,7 @@ def bring_libraries(programs: Iterable[Path], root: Path) -> None:
         for library in libraries(program):
             place = inside(root, library)
             if not place.exists():
+                # The loader looks for the short name, which in the distribution is often a link.
                 copy(library.resolve(), place)
 
 
@@ -51,5 +53,6 @@ def inside(root: Path, path: Path) -> Path:
 def copy(source: Path, target: Path) -> None:
     """Copy a file with its mode, making directories; a file that is there is replaced."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    # Through a link, or into a file with several names, the copy would change another program.
     target.unlink(missing_ok=True)
     shutil.copy2(source, target)

@@ -52,6 +52,7 @@ class Groups:
     def prepare(self) -> None:
         """Make the group that holds all others, with its memory limit."""
         self.top.mkdir(exist_ok=True)
+        # From the top down: a group can pass on only the controllers that it was given itself.
         if self.host.controllers:
             enable(self.host.cgroup2)
             enable(self.top)
@@ -90,6 +91,7 @@ class Groups:
         ran = self.running(name)
         deadline = time.monotonic() + END_LIMIT
         while self.running(name):
+            # Not signal by signal: a process that forks meanwhile would slip away.
             (group / "cgroup.kill").write_text("1")
             if time.monotonic() > deadline:
                 raise GroupError(f"processes in {group} did not end after SIGKILL")
@@ -117,6 +119,8 @@ def enable(group: Path) -> None:
 
 def _remove(group: Path) -> None:
     below = [path for path in group.rglob("*") if path.is_dir()]
+    # A cgroup with groups below it cannot be removed.
     for path in sorted(below, key=lambda path: len(path.parts), reverse=True):
+        # Its files belong to the kernel and cannot be deleted one by one.
         path.rmdir()
     group.rmdir()

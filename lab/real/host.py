@@ -85,6 +85,7 @@ def _reasons() -> list[str]:
     reasons = []
     if not Path("/sys/kernel/btf/vmlinux").exists():
         reasons.append("the kernel has no type information (CONFIG_DEBUG_INFO_BTF), which Cilium needs")
+    # Tried rather than looked up: a kernel may have the module and a container still forbid it.
     tried = subprocess.run(
         ["unshare", "--net", "ip", "-batch", "-"],
         input="\n".join(LINKS),
@@ -102,6 +103,7 @@ def mount_point(mounts: str, kind: str, option: str = "") -> Path | None:
     """Return the first mount point of a file system kind (with a mount option) in `/proc/self/mounts`."""
     for line in mounts.splitlines():
         _, point, found, options, *_ = line.split(" ")
+        # Options are compared whole: a controller's name can be a part of another's.
         if found == kind and (not option or option in options.split(",")):
             return Path(point)
     return None

@@ -81,6 +81,7 @@ def _fill_kubelet(tools: Tools, root: Path) -> None:
     _add_busybox(root)
     (root / "run").mkdir()
     (root / "var").mkdir()
+    # The kubelet and what talks to it use both paths, and must meet the same sockets under them.
     (root / "var/run").symlink_to("/run")
 
 
@@ -96,6 +97,7 @@ def _fill_agent(tools: Tools, root: Path) -> None:
         ("cilium-image-scripts", "init-container.sh"),
     ):
         closure.copy(tools[tool] / script, root / script)
+        # Files of the module cache have lost the executable bit.
         (root / script).chmod(0o755)
     shutil.copytree(tools["cilium-bpf"], root / "var/lib/cilium/bpf")
     closure.install(Path(packages.find("bash")), root, "usr/bin/bash")
@@ -107,6 +109,7 @@ def _fill_agent(tools: Tools, root: Path) -> None:
 def _add_clang(root: Path) -> None:
     compiler = Path(packages.find("clang-19")).resolve()
     closure.install(compiler, root, str(compiler.relative_to("/")))
+    # The agent starts the compiler by this name; the distribution's has its version in it.
     (root / "usr/bin/clang").symlink_to(compiler)
     headers = compiler.parent.parent / "lib/clang/19/include"
     if headers.exists():
@@ -171,12 +174,14 @@ def _build_one(store: oci.Store, recipe: Recipe, tools: Tools, told: Progress) -
         told.say(title, "cached")
         return
     told.start(title, "assembling")
+    # In the cache, because /tmp is often in memory and the agent's tree has hundreds of megabytes.
     with tempfile.TemporaryDirectory(dir=cache.root()) as scratch:
         root = Path(scratch) / "root"
         _skeleton(root)
         recipe.fill(tools, root)
         store.add(oci.Image(root, recipe.names, recipe.entrypoint))
     marker.parent.mkdir(parents=True, exist_ok=True)
+    # Last, so that an interrupted image is made again.
     marker.write_text(key)
     told.end(title, "assembled")
 
@@ -185,6 +190,7 @@ def _skeleton(root: Path) -> None:
     for name in ("usr/bin", "usr/lib", "usr/lib64", "usr/local/bin", "etc", "root"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "tmp").mkdir()
+    # The mode of mkdir would be narrowed by the umask.
     (root / "tmp").chmod(0o1777)
     for name in ("bin", "sbin"):
         (root / name).symlink_to("usr/bin")

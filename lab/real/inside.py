@@ -71,6 +71,7 @@ def main(arguments: list[str]) -> int:
     """Run one command; the engine's failure is one message, its own words were streamed."""
     command, state = arguments
     layout = RealLayout(Path(state))
+    # What an earlier run left must not pass for the result of one that failed.
     layout.run.unlink(missing_ok=True)
     if command == "verify":
         return verify(layout)

@@ -36,7 +36,11 @@ def inside(name: str, *command: str) -> list[str]:
 
 
 def ip(*arguments: str) -> str:
-    """Run `ip` and return its output."""
+    """Run `ip` and return its output.
+
+    Raises:
+        NetworkError: it failed; the text has its words.
+    """
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NetworkError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
@@ -69,6 +73,7 @@ def make(machines: Iterable[Station]) -> None:
 def _plug_in(station: Station) -> None:
     name = namespace(station.name)
     ip("netns", "add", name)
+    # A new namespace has its loopback down, and the programs of a node talk to each other over it.
     ip("-n", name, "link", "set", "lo", "up")
     card = ("peer", "name", "eth0", "address", station.mac, "netns", name)
     ip("-n", LAN, "link", "add", station.port, "type", "veth", *card)
@@ -78,6 +83,7 @@ def _plug_in(station: Station) -> None:
     ip("-n", LAN, "link", "set", station.port, "type", "bridge_slave", "flood", "off")
     ip("-n", name, "addr", "add", f"{station.address}/{stations.PREFIX}", "dev", "eth0")
     ip("-n", name, "link", "set", "eth0", "up")
+    # A default route may be added only once its card is up.
     ip("-n", name, "route", "add", "default", "via", stations.GATEWAY)
 
 

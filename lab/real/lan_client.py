@@ -49,6 +49,7 @@ class LanClient:
 
     def arping(self, address: str, count: int = 3) -> tuple[str, list[str]]:
         """Ask with arping; return its output and the MAC addresses that answered."""
+        # Broadcast each time (-b): after a first answer arping would ask that node only.
         command = (packages.find("arping"), "-b", "-c", str(count), "-w", "5", "-I", "eth0", address)
         done = subprocess.run(
             lan_bridge.inside(self.namespace, *command), capture_output=True, text=True, check=False
@@ -68,6 +69,7 @@ class LanClient:
         """Ask for `/` once over HTTP; None where nothing answers in time."""
         command = lan_bridge.inside(self.namespace, str(self.http), "get", f"http://{address}/")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # A failure is an answer here: an address that nobody serves is what some checks expect.
         return Response(**json.loads(done.stdout)) if done.returncode == 0 else None
 
     def ask(self, address: str, times: int) -> list[Response]:

@@ -52,6 +52,7 @@ class Arp:
     def ask(self) -> str | None:
         """Return the MAC address that answers within a period, None if none does."""
         self.socket.send(self.frame)
+        # One limit for all frames: unrelated ARP traffic must not stretch a try.
         deadline = time.monotonic() + PERIOD
         while (left := deadline - time.monotonic()) > 0:
             self.socket.settimeout(left)
@@ -81,6 +82,7 @@ def main(arguments: list[str]) -> int:
 
     def tell(kind: str, value: str | None) -> None:
         with printing:
+            # Wall-clock time: the cut that it is compared with is noted by another process.
             print(json.dumps({"at": time.time(), kind: value}), flush=True)
 
     def http() -> None:
@@ -88,6 +90,7 @@ def main(arguments: list[str]) -> int:
             tell("http", ask_http(address))
             time.sleep(PERIOD)
 
+    # A thread of its own: an HTTP request that hangs for a second must not thin out the ARP tries.
     asking = threading.Thread(target=http)
     asking.start()
     arp = Arp(own, address)

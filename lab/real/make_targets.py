@@ -73,7 +73,11 @@ def up(layout: RealLayout) -> int:
 
 
 def verified(made: site.Site) -> Iterator[Check]:
-    """Yield the lines of `ops verify`."""
+    """Yield the lines of `ops verify`.
+
+    Raises:
+        SiteError: nothing could be asked.
+    """
     if inside(made, "verify") != 0:
         raise site.SiteError("ops verify could not look, see above")
     for row in json.loads(made.layout.run.read_text())["checks"]:
@@ -106,6 +110,7 @@ def prove_policies(made: site.Site, subject: Subject, record: RunRecord) -> None
         program.write_stack(made.layout, program.with_policy(document, "Local"))
         run(made, "up", record)
         record.take(traffic_policies.local_policy(subject, pod_node), subject)
+    # Also after a failure: what is examined next expects the policy of the stack.
     finally:
         program.write_stack(made.layout, program.with_policy(document, "Cluster"))
         run(made, "up", record)
@@ -121,6 +126,9 @@ def run(made: site.Site, command: str, record: RunRecord) -> dict[str, Any]:
     """Run the engine inside the LAN; return its changes.
 
     It has a cgroup of its own, so that whatever an interrupted run left behind ends before the next.
+
+    Raises:
+        SiteError: the engine failed; its own words were streamed.
     """
     say(f"\n== pulumi {command}")
     made.groups.end(PROGRAM)
@@ -139,7 +147,11 @@ def inside(made: site.Site, command: str) -> int:
 
 
 def examine(made: site.Site) -> Subject:
-    """Return the running lab with the credentials that the program made."""
+    """Return the running lab with the credentials that the program made.
+
+    Raises:
+        SiteError: there is no cluster yet.
+    """
     outputs = program.open_stack(made.layout).outputs()
     if "kubeconfig" not in outputs:
         raise site.SiteError("there is no cluster yet; `python -m lab.real up` makes one")

@@ -59,9 +59,14 @@ class Nodes:
         return self.groups.running(machine.name)
 
     def power_on(self, machine: RealMachine) -> None:
-        """Start a node in a fresh network namespace; what its volumes hold decides what it becomes."""
+        """Start a node in a fresh network namespace; what its volumes hold decides what it becomes.
+
+        Raises:
+            NodeError: it did not start; the text has the end of its console.
+        """
         directory = self.layout.node(machine.name)
         (directory / "root").mkdir(parents=True, exist_ok=True)
+        # Left by the last start, it would let this one go on before its namespaces exist.
         (directory / "born").unlink(missing_ok=True)
         description = directory / "node.json"
         description.write_text(json.dumps(self._describe(machine, directory), indent=2))
@@ -70,7 +75,9 @@ class Nodes:
             packages.find("unshare"),
             *NAMESPACES,
             "--fork",
+            # Talos's init ignores SIGTERM, so anything gentler would leave the node running.
             "--kill-child=SIGKILL",
+            # On exit machined unmounts all that it sees; shared mounts would be gone from this machine.
             "--propagation=private",
             str(self.init),
             str(description),
@@ -82,6 +89,7 @@ class Nodes:
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
+                # A node must not inherit what a person has exported, least of all credentials.
                 env={"PATH": packages.SYSTEM_PATH},
             )
 
@@ -95,8 +103,10 @@ class Nodes:
                 self.groups.end(machine.name)
                 raise NodeError(f"{machine.name} did not start:\n{self.console(machine)}")
             time.sleep(0.01)
+        # The kernel gives no controllers to groups below one that has processes of its own.
         self.groups.move(parent.pid, PARENTS)
         if parent.stdin is not None:
+            # The node's init waits for the end of its input before it becomes Talos.
             parent.stdin.close()
 
     def _describe(self, machine: RealMachine, directory: Path) -> dict[str, object]:
@@ -115,6 +125,7 @@ class Nodes:
 
     def power_off(self, machine: RealMachine) -> None:
         """Take a node away at once, as a power cut does: no process is asked, its cable goes dead first."""
+        # The other order would let the kernel close connections of dying processes, which no power cut does.
         lan_bridge.plug(machine, connected=False)
         self.groups.end(machine.name)
 

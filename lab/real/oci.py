@@ -67,6 +67,7 @@ class Store:
         for repository, tag in image.names:
             path = self.tag(repository, tag)
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Names come last: a pull in between finds the old image or all parts of the new one.
             path.write_text(manifest)
 
     def prune(self) -> None:
@@ -76,6 +77,7 @@ class Store:
             digest = tag.read_text()
             manifest = json.loads(self.blob(digest).read_text())
             kept |= {digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}
+        # Each change of a tool leaves a layer behind, and the agent's alone has hundreds of megabytes.
         for blob in (self.directory / "blobs").iterdir():
             if f"sha256:{blob.name}" not in kept:
                 blob.unlink()
@@ -83,6 +85,7 @@ class Store:
     def _write_layer(self, root: Path) -> tuple[str, int]:
         temporary = self.directory / "layer.tar"
         temporary.parent.mkdir(parents=True, exist_ok=True)
+        # PAX, because the older formats limit the length of paths and the size of files.
         with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as archive:
             for path in entries(root):
                 archive.add(path, arcname=str(path.relative_to(root)), recursive=False, filter=_owned_by_root)
@@ -95,6 +98,7 @@ class Store:
         return digest, size
 
     def _write_json(self, document: dict[str, object]) -> tuple[str, int]:
+        # Sorted: the digest is the identity, so the same content must give the same bytes.
         text = json.dumps(document, sort_keys=True).encode()
         digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
         target = self.blob(digest)

@@ -58,8 +58,10 @@ def ensure(say: Callable[[str], None]) -> None:
         raise Unsuitable(f"these packages are needed (names of Debian): {' '.join(packages)}")
     say(f"== distribution packages: {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # The lists first: a fresh container has none, and old ones name packages that are gone.
     for arguments in (["apt-get", "update", "--quiet"], command):
         done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    # The result is looked at and not the exit status: an unrelated source may fail to update.
     if missing():
         last = (done.stderr.strip().splitlines() or ["apt-get said nothing"])[-1]
         raise Unsuitable(f"packages are missing: {' '.join(missing())}; `{' '.join(command)}` said: {last}")
@@ -72,7 +74,11 @@ def identity() -> str:
 
 
 def find(program: str) -> str:
-    """Return the path of a distribution's program; `ensure` ran before."""
+    """Return the path of a distribution's program; `ensure` ran before.
+
+    Raises:
+        Unsuitable: it is not installed.
+    """
     found = shutil.which(program, path=path())
     if found is None:
         raise Unsuitable(f"{program} is not installed (package {PACKAGES.get(program, program)})")

@@ -75,6 +75,7 @@ def assemble(layout: RealLayout, machines: Sequence[RealMachine], tools: Tools, 
     write_stack(layout, stack_document(base, machines, deviates=deviates))
     if not layout.passphrase.exists():
         write_private(layout.passphrase, secrets.token_urlsafe(32))
+    # Downloads happen here, outside the LAN's namespace, from which nothing leads outside.
     install_plugins(layout.pulumi_home, provider_plugins.find(tools["pulumi"]))
 
 
@@ -122,6 +123,7 @@ def read_stack(layout: RealLayout) -> dict[str, Any]:
 def open_stack(layout: RealLayout) -> automation.Stack:
     """Select stack `lab-real`, or create it on the lab's own file backend."""
     layout.backend.mkdir(exist_ok=True)
+    # The system's directories too, because root's PATH under sudo may lack them.
     variables = engine.environment(layout) | {
         "PATH": f"{layout.tools}{os.pathsep}{packages.path()}",
     }

@@ -50,6 +50,7 @@ class RunRecord:
     def take(self, checks: Iterable[Check], subject: Subject) -> None:
         """Examine claims one after the other."""
         for check in checks:
+            # Printed and written one by one: after a failure in the middle, what was seen before is kept.
             self.say(str(check))
             self.checks.append(asdict(check))
             self.seconds |= subject.seconds
@@ -57,6 +58,7 @@ class RunRecord:
 
     def ran(self, command: str, seconds: float) -> None:
         """Note how long the engine's first run of a command in this section took."""
+        # A later run in the section switches a policy, which is not what the figure is about.
         self.seconds.setdefault(f"{self.section}: pulumi {command}", seconds)
         self._write()
 
@@ -76,5 +78,6 @@ class RunRecord:
 
     def _write(self) -> None:
         report = json.loads(self.layout.evidence.read_text()) if self.layout.evidence.exists() else {}
+        # The other sections stay, since `up` and `prove` are separate commands with one report.
         report[self.section] = {"checks": self.checks, "seconds": self.seconds}
         replace(self.layout.evidence, json.dumps(report, indent=2))

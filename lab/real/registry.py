@@ -51,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(with_content=False)
 
     def _answer(self, *, with_content: bool) -> None:
+        # Clients ask this first, to learn whether the registry speaks the protocol at all.
         if self.path in ("/v2", "/v2/"):
             self._send(HTTPStatus.OK, 0)
             return
@@ -63,10 +64,12 @@ class Handler(BaseHTTPRequestHandler):
         self._send(HTTPStatus.OK, blob.stat().st_size, kind, digest)
         if with_content:
             with blob.open("rb") as stream:
+                # In pieces: several nodes pull layers of hundreds of megabytes at the same time.
                 shutil.copyfileobj(stream, self.wfile, 1 << 20)
 
     def _send(self, status: HTTPStatus, length: int, kind: str = "", digest: str = "") -> None:
         self.send_response(status)
+        # With HTTP/1.1 the connection stays open; without a length the client would wait for more.
         self.send_header("Content-Length", str(length))
         if digest:
             self.send_header("Content-Type", kind)

@@ -113,6 +113,7 @@ def _fill(host: Host, tools: Tools, root: Path) -> None:
 def _add_talos(tools: Tools, root: Path) -> None:
     closure.copy(tools["machined"], root / "usr/bin/init")
     for name in ("poweroff", "shutdown", "dashboard"):
+        # machined decides by the name it was called with; Talos's own image has the same names.
         (root / "usr/bin" / name).hardlink_to(root / "usr/bin/init")
     for name in ("containerd", "containerd-shim-runc-v2"):
         closure.copy(tools[name], root / "usr/bin" / name)
@@ -134,6 +135,7 @@ def without_base_spec(part: str) -> str:
 
 
 def _add_runc(host: Host, tools: Tools, root: Path) -> None:
+    # containerd starts `runc`: the wrapper takes that name and calls the other.
     real = "runc.real" if host.deviates else "runc"
     closure.install(Path(packages.find("runc")), root, f"usr/bin/{real}")
     if host.deviates:
@@ -156,6 +158,7 @@ def add_iptables(root: Path) -> None:
     closure.install(multi, root, "usr/bin/xtables-nft-multi")
     for name in IPTABLES:
         (root / "usr/bin" / name).symlink_to("xtables-nft-multi")
+    # The directory between is named after the architecture.
     extensions = next(Path("/usr/lib").glob("*/xtables"))
     shutil.copytree(extensions, closure.inside(root, extensions))
     closure.bring_libraries(sorted(extensions.glob("*.so"))[:1], root)

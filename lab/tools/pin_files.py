@@ -62,6 +62,7 @@ class Mention:
         changed, places = re.subn(
             rf"({self.before}){_VERSION}", rf"\g<1>{self.version}", text, flags=re.MULTILINE
         )
+        # A pattern that no longer matches would let the file go stale without a word.
         if not places:
             raise ValueError(f"{self.file} has no version after {self.before!r}")
         return changed
@@ -106,6 +107,7 @@ def module_of(package: str, file: str) -> str:
     required: list[str] = re.findall(
         r"^(?:require )?\t?(\S+) v\S+", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
     )
+    # The longest, because Go modules nest and the inner one owns its packages.
     return max((module for module in required if f"{package}/".startswith(f"{module}/")), key=len)
 
 
@@ -117,6 +119,7 @@ def stale(places: Iterable[Mention], root: Path = ROOT) -> dict[str, str]:
     """
     wanted: dict[str, str] = {}
     for place in places:
+        # A file can repeat several pins; each replacement starts from the one before.
         text = wanted.get(place.file) or (root / place.file).read_text(encoding="utf-8")
         wanted[place.file] = place.written(text)
     return {file: text for file, text in wanted.items() if text != (root / file).read_text(encoding="utf-8")}
@@ -128,6 +131,7 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--check"]:
         for file in found:
             print(f"{file} repeats another version: run `make pins`", file=sys.stderr)
+        # Both are asked, so that one run names everything that is stale.
         return max(schema.main(["--check"]), int(bool(found)))
     for file, text in found.items():
         (ROOT / file).write_text(text, encoding="utf-8")
@@ -139,6 +143,7 @@ def main(arguments: Sequence[str]) -> int:
 def _tidy(modules: Sequence[Path]) -> None:
     for module in modules:
         print(f"go mod tidy in {module.relative_to(ROOT)}")
+        # Builds refuse to change go.mod; tidying is the one command that has to.
         environment = golang.environment(dict(os.environ)) | {"GOFLAGS": "-mod=mod"}
         subprocess.run([golang.find(Progress()), "mod", "tidy"], cwd=module, env=environment, check=True)
 

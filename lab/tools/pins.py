@@ -73,6 +73,7 @@ class Spec:
 def _near(kubernetes: str) -> VersionRange:
     """Return the versions of kubectl that Kubernetes supports with this API server: one minor either way."""
     major, number = minor_of(kubernetes)
+    # The upper bound is excluded, hence two.
     return VersionRange((major, number - 1, 0), (major, number + 2, 0))
 
 
@@ -209,6 +210,7 @@ SPECS: Final[tuple[Spec, ...]] = (
         _CONTAINERD,
     ),
     _node("cni-loopback", "github.com/containernetworking/plugins/plugins/main/loopback", "v1.9.1"),
+    # Never from PATH: it goes into an image, where one of a distribution may lack its libraries.
     replace(_kubernetes("kubelet", minor(*minor_of(KUBERNETES))), accepts=None, optional=True),
     _cilium("cilium-agent", "daemon"),
     _cilium("cilium-dbg", "cilium-dbg"),

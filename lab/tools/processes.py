@@ -63,15 +63,19 @@ class Children:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             with self._lock:
+                # Under the lock: a child that started after `stop` had counted them would outlive the run.
                 if self.stopped.is_set():
                     raise StoppedError
                 child = subprocess.Popen(
                     argv,
                     cwd=cwd,
                     env=env,
+                    # A tool that asks a question must fail at once, since nobody sees it.
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    # A group of its own: a compiler's children end with it, and Ctrl-C does not reach them
+                    # first.
                     start_new_session=True,
                 )
                 self._pids.add(child.pid)
@@ -97,6 +101,7 @@ class Children:
 
     def stop(self) -> None:
         """End every child: SIGTERM to its group, SIGKILL to what is left after a few seconds."""
+        # First, so that no lane starts the next build while these children are ended.
         self.stopped.set()
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS

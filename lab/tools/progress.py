@@ -57,6 +57,7 @@ class Progress:
         """Print a line for something that waits, at most once per `HEARTBEAT_SECONDS`."""
         now = self.clock()
         with self._lock:
+            # The caller asks twice a second; a person wants to hear of it less often.
             if now - self._waited.get(title, -HEARTBEAT_SECONDS) < HEARTBEAT_SECONDS:
                 return
             self._waited[title] = now
@@ -76,5 +77,6 @@ class Progress:
             due = [(t, r) for t, r in self._running.items() if now - r.spoken >= HEARTBEAT_SECONDS]
             for _, running in due:
                 running.spoken = now
+        # Printed outside the lock, since a slow terminal must not hold up the builds.
         for title, running in due:
             self.say(title, f"still building, {now - running.started:.0f} s{running.detail()}")

@@ -73,6 +73,7 @@ def find_real(pulumi: Path, told: Progress) -> dict[str, Plugin]:
     A refusal is remembered for the exact version; `LAB_RETRY_PLUGINS=1` tries again.
     """
     found = {name: plugin for name in SDKS if (plugin := _installed(name)) is not None}
+    # Where downloads are refused, each run would otherwise wait for the same refusal again.
     retry = os.environ.get(RETRY_VARIABLE) == "1"
     missing = [name for name in SDKS if name not in found and (retry or not _refusal(name).exists())]
     if missing:
@@ -127,6 +128,7 @@ def _installed(name: str) -> Plugin | None:
     version = wanted(name)
     binary = f"pulumi-resource-{name}"
     users = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    # The user's own comes first: whoever installed one wants to see it used.
     for home, origin in ((users, "real, installed by the user"), (_home(), "real, installed by the lab")):
         path = home / "plugins" / f"resource-{name}-v{version}" / binary
         if path.is_file():
@@ -162,6 +164,7 @@ def _install(children: Children, pulumi: Path, name: str, told: Progress) -> Non
         ended = children.run(argv, Path(scratch), env, log, limit=INSTALL_SECONDS)
         output = log.read_text(encoding="utf-8", errors="replace")
     if ended.code == 0 and _installed(name):
+        # Else the reason of an earlier failure would be shown if the plugin were removed.
         refusal.unlink(missing_ok=True)
     else:
         refusal.write_text(refusal_reason(output, timed_out=ended.timed_out) + "\n", encoding="utf-8")

@@ -67,6 +67,7 @@ def _present(spec: Spec, told: Progress) -> Path | None:
         if version and spec.accepts.holds(version):
             told.say(spec.title, f"on PATH: {on_path} ({version_ranges.dotted(version)})")
             return Path(on_path)
+        # Said, because whoever installed it will wonder why a build starts.
         told.say(spec.title, f"{on_path} is not {spec.accepts}: not used")
     target = cache.entry(spec)
     if target.exists():
@@ -105,12 +106,15 @@ class _Run:
             except StoppedError:
                 return
             except (BuildError, OSError) as error:
+                # The lane goes on: one refused download leaves the rest to be built and reported together.
                 self.failed[spec.name] = str(error)
 
     def _one(self, spec: Spec) -> Path:
         target = cache.entry(spec)
         log = cache.root() / "logs" / f"{spec.name}.log"
+        # By module and not by tool: two tools of a module compile the same packages.
         with cache.locked(spec.module_dir, lambda: self._other(spec)):
+            # Looked at again under the lock, since the other process may have built just this.
             if target.exists():
                 self.told.say(spec.title, "built by another process meanwhile")
                 return target
@@ -179,12 +183,15 @@ def _run_lanes(run: _Run, specs: list[Spec]) -> None:
         try:
             _watch(futures, run.told)
         except BaseException:
+            # Here and not in the handler: leaving the pool waits for its threads, which wait for their
+            # children.
             run.builder.children.stop()
             raise
 
 
 def _watch(futures: list[Future[None]], told: Progress) -> None:
     while wait(futures, timeout=1).not_done:
+        # The main thread only watches: Python runs signal handlers nowhere else.
         told.beat()
     for future in futures:
         future.result()

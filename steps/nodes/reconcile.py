@@ -15,6 +15,7 @@ from clients.talos.talosconfig import parse_talosconfig
 from steps.environment import Peer
 from steps.inputs import NodesInputs
 from steps.nodes.plan import ManagedNode, NodesMove, NodesState, SeenNode, make_plan
+from steps.nodes.readiness import Readiness, read_readiness
 from steps.nodes.records import parse_configs, parse_managed, parse_wanted_nodes, write_managed
 from steps.nodes.removal import is_leaving, remove
 from steps.reconfigure import change
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from clients.talos.talosconfig import Talosconfig
     from steps.job import Job
-    from steps.nodes.plan import PlannedMove, WantedNode
+    from steps.nodes.plan import WantedNode
 
 PATIENCE = 30.0  # seconds that a silent node is given before it counts as down
 
@@ -43,8 +44,14 @@ def reconcile(job: Job) -> str:
     moves = make_plan(state)
     for line in ["the plan for the nodes:", *map(str, moves)] if moves else []:
         job.say(line)
+    # At the first run there is no CNI, so no Node is Ready.
+    readiness = read_readiness(job) if moves and last else Readiness({})
     for planned in moves:
-        _carry_out(job, cluster, planned, inputs.apply_mode)
+        if planned.move is NodesMove.CHANGE:
+            readiness.wait(job, wanted)
+            _change(job, cluster, planned.node, inputs.apply_mode, readiness)
+        else:
+            remove(job, cluster, planned)
     return write_managed({name: ManagedNode(node, seen[name].machine) for name, node in wanted.items()})
 
 
@@ -102,13 +109,11 @@ def _began_to_leave(job: Job, name: str) -> bool:
     return job.wait(f"the Node of {name}", "the API server", probe)
 
 
-def _carry_out(job: Job, cluster: Talosconfig, planned: PlannedMove, apply_mode: str) -> None:
-    """Make one move and see that it is done."""
-    node = planned.node
-    if planned.move is NodesMove.CHANGE:
-        config = parse_configs(job.secret("configs"))[node.name]
-        own = replace(job, secrets={**job.secrets, "machineConfig": config})
-        change(own, Peer(node.name, node.address), cluster, apply_mode)
-        job.say(f"{node.name} works with its configuration")
-    else:
-        remove(job, cluster, planned)
+def _change(job: Job, cluster: Talosconfig, node: WantedNode, apply_mode: str, readiness: Readiness) -> None:
+    """Give a node its configuration and see that it works with it, for Talos and for Kubernetes."""
+    peer = Peer(node.name, node.address)
+    config = parse_configs(job.secret("configs"))[node.name]
+    own = replace(job, secrets={**job.secrets, "machineConfig": config})
+    has_rebooted = change(own, peer, cluster, apply_mode)
+    readiness.wait(job, [node.name], node.name if has_rebooted else "")
+    job.say(f"{node.name} works with its configuration")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.lab
 SUBNET = "25"
+TURNS = ["w1 reboots", "w1 works with its configuration", "w2 reboots", "w2 works with its configuration"]
 NODES = ["cp1", "cp2", "cp3", "w1", "w2"]
 
 
@@ -116,6 +117,29 @@ def test_a_change_of_one_node_touches_that_node_only(running: Run) -> None:
     plan = [line for line in running.output[seen:] if "gets its new configuration" in line]
     assert len(plan) == 1
     assert "w1 (worker," in plan[0]
+
+
+def test_a_reboot_is_over_when_kubernetes_says_so_too(running: Run, client: report.Client) -> None:
+    """Refused live; with `auto` the second worker waits for the kubelet of the first."""
+    before = boots(client)
+
+    def patch(cluster: dict[str, Any]) -> None:
+        cluster["talos"]["applyMode"] = "auto"
+        cluster["talos"]["patches"] = {"worker": [{"machine": {"udev": {"rules": ["# none"]}}}]}
+
+    seen = len(running.output)
+    edit(running, patch)
+    running.up()
+    after = boots(client)
+    assert {name for name in NODES if after[name] != before[name]} == {"w1", "w2"}
+    said = [turn for line in running.output[seen:] for turn in TURNS if line.rstrip().endswith(turn)]
+    assert list(dict.fromkeys(said)) == TURNS  # the engine says everything twice
+
+
+def boots(client: report.Client) -> dict[str, str]:
+    """Return which boot the kubelet of each Node has reported."""
+    found = json.loads(client.run("kubectl", "get", "nodes", "--output=json"))
+    return {item["metadata"]["name"]: item["status"]["nodeInfo"]["bootID"] for item in found["items"]}
 
 
 def test_a_removed_worker_leaves_and_is_not_wiped(running: Run, client: report.Client) -> None:

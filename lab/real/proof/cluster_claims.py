@@ -37,6 +37,7 @@ def talos_health(subject: Subject) -> Check:
         if nodes
     ]
     first = str(subject.config.control_planes[0].address)
+    # The nodes are named: without discovery Talos cannot find out which ones there should be.
     answer = subject.cluster.talosctl("health", f"--nodes={first}", "--wait-timeout=60s", *lists)
     last = "\n".join((answer.stderr.strip().splitlines() or ["(nothing)"])[-4:])
     return Check("`talosctl health` passes", answer.code == 0, last)
@@ -47,6 +48,7 @@ def no_kube_proxy_process(subject: Subject) -> Check:
     found = []
     for machine in subject.machines:
         answer = subject.cluster.talosctl("processes", f"--nodes={machine.address}")
+        # A node that cannot be asked has not shown that it runs none.
         if answer.code != 0 or "kube-proxy" in answer.stdout:
             found.append(f"{machine.name}: {answer.stdout or answer.stderr}")
     return Check("no kube-proxy process on any node", not found, "; ".join(found) or "none")
@@ -59,6 +61,7 @@ def release(subject: Subject) -> Check:
     version = subject.config.versions.cilium
     return Check(
         f"Cilium is the chart's release {version}",
+        # The whole list, so that a second release in the namespace is seen too.
         charts == [("cilium", f"cilium-{version}", "deployed")],
         subject.cluster.helm("list", "--namespace=kube-system"),
     )

@@ -72,9 +72,11 @@ def checks(subject: Subject) -> Iterator[Check]:
     holder = subject.machine(settled_holder(subject))
     watching = subject.clients[1].watch(subject.address, BEFORE + AFTER)
     time.sleep(BEFORE)
+    # Noted before the power goes: what is measured can then only be too long, never too short.
     cut = time.time()
     subject.nodes.power_off(holder)
     output, _ = watching.communicate()
+    # Kept before it is judged: a failed claim is understood by reading the tries.
     subject.cluster.layout.tries.write_text(output)
     tries = parse(output)
     yield steady_before(tries, cut)
@@ -148,6 +150,7 @@ def rejoins(subject: Subject, name: str) -> Check:
     def ready() -> bool:
         node = subject.cluster.get("node", name)
         agent = subject.cluster.get("daemonset", "cilium", "--namespace=kube-system")["status"]
+        # A Ready node whose agent is not back would make the next checks fail at random.
         return condition(node, "Ready") == "True" and agent["numberReady"] == len(subject.machines)
 
     # The Node's old condition counts as Ready until kubelet is missed: wait for the new boot first.

@@ -24,6 +24,7 @@ def checks(subject: Subject) -> Iterator[Check]:
     holder = settled_holder(subject)
     yield programmed(subject, holder)
     for client in subject.clients:
+        # An entry of an earlier check would hide that nobody answers any more.
         client.forget()
         yield arp(subject, client, holder)
         yield http(subject, client, holder)
@@ -41,6 +42,7 @@ def settled_holder(subject: Subject) -> str:
     def both() -> bool:
         holder = workload.lease_holder(subject.cluster)
         _, macs = subject.clients[0].arping(subject.address, 1)
+        # Both: a node can hold the lease and answer nothing, or for a while answer without it.
         return holder is not None and macs == [subject.machine(holder).mac]
 
     wait_for(f"the lease holder answers ARP for {subject.address}", both)
@@ -80,6 +82,7 @@ def http(subject: Subject, client: LanClient, holder: str) -> Check:
 
 def unused(subject: Subject) -> Check:
     """Nobody answers for an address of the pool that no Service has."""
+    # The lowest free address of a pool is given out first, so this one is the last to be taken.
     free = str(subject.config.load_balancer.cidr.broadcast_address)
     shown, macs = subject.clients[0].arping(free, 2)
     return Check(f"nobody answers ARP for {free}, which no Service has", not macs, shown)

@@ -30,9 +30,11 @@ def single_pod(subject: Subject) -> str:
     names = [machine.name for machine in subject.machines if machine.name != target]
     subject.cluster.kubectl("cordon", *names)
     try:
+        # To none and back: a pod that exists would stay where it is, cordoned or not.
         workload.apply(subject.cluster, 0)
         workload.apply(subject.cluster, 1)
     finally:
+        # Even after a failure: a cordoned node would fail the next run for another reason.
         subject.cluster.kubectl("uncordon", *names)
     return target
 

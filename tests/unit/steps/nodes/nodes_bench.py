@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     import pytest
 
 
+def node_object(name: str, ready: str = "True", boot: str = "first") -> dict[str, Any]:
+    """Return a Node."""
+    conditions = [{"type": "Ready", "status": ready, "reason": "KubeletNotReady"}]
+    return {"metadata": {"name": name}, "status": {"conditions": conditions, "nodeInfo": {"bootID": boot}}}
+
+
 class RememberingKube:
     """Nodes by name; answers in order before them: an error or a status."""
 
     def __init__(self, *names: str) -> None:
-        self.nodes: dict[str, dict[str, Any]] = {name: {"metadata": {"name": name}} for name in names}
+        self.nodes: dict[str, dict[str, Any]] = {name: node_object(name) for name in names}
+        self.lists: list[Unanswered | list[dict[str, Any]]] = []
         self.first: list[Unanswered | int] = []
         self.asked: list[tuple[str, str, Any]] = []
 
@@ -37,6 +44,12 @@ class RememberingKube:
         if method == "DELETE":
             del self.nodes[name]
         return Answer(200, "{}", "")
+
+    def items(self, _path: str) -> list[dict[str, Any]]:
+        answer = self.lists.pop(0) if self.lists else list(self.nodes.values())
+        if isinstance(answer, Unanswered):
+            raise answer
+        return answer
 
     def find(self, path: str) -> dict[str, Any] | None:
         if self.first:
@@ -64,7 +77,7 @@ def nodes_bench(
 ) -> tuple[Bench, RememberingKube]:
     """Return a healthy cluster in which these nodes are wanted."""
     kube = RememberingKube(*ADDRESSES)
-    for module in ("reconcile", "removal"):
+    for module in ("reconcile", "removal", "readiness"):
         monkeypatch.setattr(f"steps.nodes.{module}.open_kube", lambda _text: kube)
     configs = json.dumps(dict.fromkeys(names, "machine: {}"))
     made = Bench(
