@@ -24,16 +24,6 @@ DURATIONS = {"boot": "LAB_BOOT", "install": "LAB_INSTALL", "reboot": "LAB_REBOOT
 """Simulated waits and the variables that change them (Go durations, default 1s)."""
 
 
-CLOSING = """
-The lab is up. Use it:
-  eval "$(make -s lab-env)"       # KUBECONFIG, TALOSCONFIG, PATH (writes two 0600 files)
-  kubectl get pods --all-namespaces
-  talosctl --nodes 127.0.10.11 services
-  make lab-preview                # a change of the program or of Pulumi.lab.yaml, shown first
-  make lab                        # again: nothing changes
-  make lab-down                   # ends it and removes its state"""
-
-
 class LabError(RuntimeError):
     """The lab cannot do what was asked; the message says what to do."""
 
@@ -113,7 +103,7 @@ def up(layout: Layout) -> int:
         rows = report.rows(layout, result.outputs)
         say(table.as_text(rows))
     passed = table.exit_status(rows) == table.ALL_PASS
-    say(CLOSING if passed else "\nThe lab is up, but not every check passed (see fail above).")
+    say(report.closing(passed=passed))
     # A script must see a failed check although the engine was content.
     return 0 if passed else 1
 

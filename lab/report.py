@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 INGRESS = ("ingress-nginx", "ingress-nginx-controller")
 OTHER = ("lab-demo", "whoami")
 CRDS = ("ciliumloadbalancerippools.cilium.io", "ciliuml2announcementpolicies.cilium.io")
+CLOSING = """
+The lab is up. Use it:
+  eval "$(make -s lab-env)"       # KUBECONFIG, TALOSCONFIG, PATH (writes two 0600 files)
+  kubectl get pods --all-namespaces
+  talosctl --nodes 127.0.10.11 services
+  make lab-preview                # a change of the program or of Pulumi.lab.yaml, shown first
+  make lab                        # again: nothing changes
+  make lab-down                   # ends it and removes its state"""
 DEMO = f"""
 apiVersion: v1
 kind: Namespace
@@ -138,3 +146,8 @@ def address(client: Client, namespace: str, name: str) -> str | None:
     """Return the LoadBalancer address of a Service."""
     status = client.get("service", name, f"--namespace={namespace}")["status"]
     return next((str(entry["ip"]) for entry in status.get("loadBalancer", {}).get("ingress", [])), None)
+
+
+def closing(*, passed: bool) -> str:
+    """Return what `make lab` says after the table."""
+    return CLOSING if passed else "\nThe lab is up, but not every check passed (see fail above)."

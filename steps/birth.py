@@ -17,14 +17,13 @@ from clients.talos.answers import FINGERPRINT_DIFFERS, Kind, classify, words
 from clients.talos.handshake import Sight, State
 from clients.talos.hardware import NoAnswerError, read_identity
 from steps.reconfigure import working
-from steps.waiting import Done, Pending
+from steps.waiting import PAUSE_BETWEEN_SIGHTS, Done, Pending
 
 if TYPE_CHECKING:
     from steps.environment import Peer
     from steps.job import Job
 
 _FIRST_QUESTION, _LAST_QUESTION = 1.0, 10.0  # seconds between questions to a node that installs itself
-_LOOK = 1.0  # seconds between looks at it
 REINSTALL = "to install it again, name the node under talos.reinstall in the stack's configuration"
 
 
@@ -198,7 +197,7 @@ def come_up(job: Job, node: Newborn) -> None:
         if node.is_worker
         else ""
     )
-    job.wait(what, f"{worker}{node.check}", _Arrival(job, node).probe, longest=_LOOK)
+    job.wait(what, f"{worker}{node.check}", _Arrival(job, node).probe, longest=PAUSE_BETWEEN_SIGHTS)
 
 
 class _Arrival:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clients.errors import OperationError
 from clients.kubernetes.api import Unanswered, condition, explain, is_true, open_kube, server_address
 from steps.inputs import ApiReadyInputs, CrdsInputs, NodesReadyInputs
-from steps.waiting import Done, Pending
+from steps.waiting import PAUSE_BETWEEN_REQUESTS, Done, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from steps.job import Job
 
 _SHOWN = 4  # Nodes named in a message
-_PAUSE = 0.5  # seconds between looks: one or two requests of a few milliseconds
 
 
 def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: str) -> str:
@@ -32,7 +31,7 @@ def gate(job: Job, what: str, check: str, lacks: Callable[[Kube], str], result: 
             missing = str(error)
         return Pending(missing) if missing else Done(result)
 
-    return job.wait(what, check, probe, longest=_PAUSE)
+    return job.wait(what, check, probe, longest=PAUSE_BETWEEN_REQUESTS)
 
 
 def api_ready(job: Job) -> str:

@@ -15,7 +15,9 @@ T = TypeVar("T")
 
 # Short at first, because most things take a second; growing, because a node that boots takes minutes.
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 2.0  # between looks that start a process
+PAUSE_BETWEEN_REQUESTS = 0.5  # looks that are one or two requests of a few milliseconds
+PAUSE_BETWEEN_SIGHTS = 1.0  # looks at a node that installs itself: a handshake each
 GROWTH = 1.2
 REMINDER = 8.0  # seconds after which an unchanged answer is said again; with the pause, about every 10
 

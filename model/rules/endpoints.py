@@ -63,17 +63,6 @@ def vip_is_not_a_router(endpoint: Endpoint, network: Network, lan: Lan) -> Itera
                 yield Fault(vip.path, f"{claim}: give the VIP an address of its own")
 
 
-def vip_is_not_given_by_dhcp(endpoint: Endpoint, network: Network) -> Iterator[Fault]:
-    """DHCP knows no MAC address for which it could reserve the VIP."""
-    dhcp = network.dhcp_range
-    if endpoint.vip is not None and dhcp is not None and dhcp.start <= endpoint.vip <= dhcp.stop:
-        yield Fault(
-            "endpoint.vip",
-            f"{endpoint.vip} is inside network.dhcpRange {dhcp.start} to {dhcp.stop}: "
-            "the DHCP server may give it away; move one of them",
-        )
-
-
 def endpoint_is_not_in_the_pool(endpoint: Endpoint, load_balancer: LoadBalancer) -> Iterator[Fault]:
     """The pool needs the API to work, so the API cannot depend on the pool."""
     for path, address in (("endpoint.vip", endpoint.vip), ("endpoint.host", _as_address(endpoint.host))):
@@ -99,6 +88,5 @@ RULES = (
     vip_is_inside_node_network,
     vip_is_not_a_node,
     vip_is_not_a_router,
-    vip_is_not_given_by_dhcp,
     endpoint_is_not_in_the_pool,
 )

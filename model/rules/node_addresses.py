@@ -71,21 +71,6 @@ def gateways_are_not_nodes(network: Network, lan: Lan, nodes: tuple[Node, ...]) 
             yield Fault(claim.path, f"{claim.address} is {router.owner} ({router.path})")
 
 
-def dhcp_range_is_inside(network: Network, lan: Lan) -> Iterator[Fault]:
-    """The DHCP range runs upwards inside one of the two networks."""
-    dhcp = network.dhcp_range
-    if dhcp is None:
-        return
-    if dhcp.start > dhcp.stop:
-        yield Fault("network.dhcpRange", f"starts at {dhcp.start}, after its end {dhcp.stop}: swap them")
-    elif not any(dhcp.start in found and dhcp.stop in found for found in (network.node_cidr, lan.cidr)):
-        yield Fault(
-            "network.dhcpRange",
-            f"{dhcp.start} to {dhcp.stop} is neither inside network.nodeCidr {network.node_cidr} "
-            f"nor inside lan.cidr {lan.cidr}",
-        )
-
-
 RULES = (
     node_addresses_are_inside,
     lan_addresses_are_inside,
@@ -93,5 +78,4 @@ RULES = (
     gateways_are_inside,
     node_addresses_are_unique,
     gateways_are_not_nodes,
-    dhcp_range_is_inside,
 )

@@ -14,10 +14,10 @@ from model.load_balancer import LoadBalancer
 from model.network import Endpoint, Lan, Network
 from model.nodes import Node
 from model.rules import RULES, broken_rules
+from model.rules.cluster_ranges import ranges_are_disjoint
 from model.rules.endpoints import endpoint_is_not_in_the_pool
 from model.rules.labels import policy_selects_a_node
 from model.rules.owned_keys import contradictions
-from model.rules.ranges import ranges_are_disjoint
 from tests.cases.stack_cases import valid
 
 LEASE_TOO_SHORT = (

@@ -54,16 +54,6 @@ def pool_is_free_of_nameservers(load_balancer: LoadBalancer, network: Network) -
     yield from _inside_pool(load_balancer, claims)
 
 
-def pool_is_free_of_dhcp(load_balancer: LoadBalancer, network: Network) -> Iterator[Fault]:
-    """The DHCP server must not give away what Cilium announces."""
-    pool, dhcp = load_balancer.cidr, network.dhcp_range
-    if dhcp is not None and dhcp.start <= pool.broadcast_address and pool.network_address <= dhcp.stop:
-        yield Fault(
-            "loadBalancer.cidr",
-            f"{pool} meets network.dhcpRange {dhcp.start} to {dhcp.stop}: move one of them",
-        )
-
-
 def _inside_pool(load_balancer: LoadBalancer, claims: Iterable[Claim]) -> Iterator[Fault]:
     for claim in claims:
         if claim.address in load_balancer.cidr:
@@ -75,5 +65,4 @@ RULES = (
     pool_is_free_of_nodes,
     pool_is_free_of_routers,
     pool_is_free_of_nameservers,
-    pool_is_free_of_dhcp,
 )
