@@ -24,6 +24,7 @@ class Component(pulumi.ComponentResource):
 
     def child_name(self, suffix: str) -> str:
         """Return the name of a child; `suffix` comes from the config, never from a position in a list."""
+        # A name by position would replace every resource behind a removed entry.
         return f"{self.pulumi_resource_name}-{suffix}"
 
     def child_options(self, after: Iterable[pulumi.Resource] = ()) -> pulumi.ResourceOptions:

@@ -58,6 +58,7 @@ class Step:
 
     def __post_init__(self) -> None:
         wanted = self.inputs.SECRETS
+        # A secret that nobody reads would still travel and be stored; one that is missing fails on a node.
         if self.secrets.keys() != wanted:
             raise TypeError(
                 f"step {self.inputs.STEP} reads the secrets {sorted(wanted)}, not {sorted(self.secrets)}"
@@ -70,6 +71,7 @@ class Step:
 
 def run_step(name: str, step: Step, opts: pulumi.ResourceOptions) -> local.Command:
     """Return the Command `name` that runs `step`; `opts` says its parent and its order."""
+    # Rounded up: a limit of less than a second would be none for the engine.
     seconds = math.ceil(step.timeout)
     limit = f"{seconds + GRACE}s"
     own = pulumi.ResourceOptions(
@@ -84,6 +86,7 @@ def run_step(name: str, step: Step, opts: pulumi.ResourceOptions) -> local.Comma
         update=step.update,
         environment=step.environment(seconds),
         stdin=_stdin(step.secrets),
+        # With logging on, the engine would print the very result that is marked as secret.
         logging=local.Logging.NONE if step.secret_output else local.Logging.STDERR,
         add_previous_output_in_env=step.update is not None,
         opts=pulumi.ResourceOptions.merge(own, opts),

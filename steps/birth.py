@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steps.environment import Peer
     from steps.job import Job
 
+# Each question starts a talosctl, and fifty nodes may install at the same time.
 _FIRST_QUESTION, _LAST_QUESTION = 1.0, 10.0  # seconds between questions to a node that installs itself
 REINSTALL = "to install it again, name the node under talos.reinstall in the stack's configuration"
 
@@ -51,6 +52,7 @@ def decide(own: Sight, maintenance: Sight) -> BirthDecision:
     A node with one address has the same sight twice. The own address is judged first: whoever is ours there
     is never configured without authentication.
     """
+    # What happens to a node of ours is the business of the set of nodes, not of its birth.
     if own.state is State.OURS:
         return BirthDecision(BirthMove.OURS, own.address)
     for sight in (own, maintenance):
@@ -62,12 +64,14 @@ def decide(own: Sight, maintenance: Sight) -> BirthDecision:
 def _decide_maintenance(own: Sight, maintenance: Sight) -> BirthDecision:
     """Return what to do with a node that is neither ours at its own address nor anybody else's."""
     waiting = [sight for sight in (maintenance, own) if sight.state is State.MAINTENANCE]
+    # Giving the cluster's keys to the wrong one of two machines cannot be taken back.
     if len({sight.identity for sight in waiting}) > 1:
         return BirthDecision(
             BirthMove.REFUSE,
             message=f"two machines are in maintenance mode, at {own.address} and at {maintenance.address}: "
             "only one of them can be this node",
         )
+    # A node of ours with a wrong clock is configured already; the machine that waits is another one.
     if waiting and own.state is not State.CLOCK:
         return BirthDecision(BirthMove.INSTALL, waiting[0].address)
     if own.address == maintenance.address:
@@ -138,6 +142,7 @@ def reach(job: Job, node: Newborn) -> Done[BirthMove] | Pending:
 
 def _install(job: Job, node: Newborn, address: str) -> Done[BirthMove] | Pending:
     """Give the node its first configuration, once it is known to be the machine that was meant."""
+    # Before the config leaves: it holds the keys of the whole cluster.
     doubt = recognise(job, node, address)
     if doubt:
         return doubt
@@ -146,6 +151,7 @@ def _install(job: Job, node: Newborn, address: str) -> Done[BirthMove] | Pending
     if result.ok:
         job.say(f"{node.peer.name} accepted its configuration at {address}")
         return Done(BirthMove.INSTALL)
+    # talosctl compares during the handshake, so nothing has been sent to the machine.
     if FINGERPRINT_DIFFERS in result.stderr:
         raise OperationError(
             f"{node.peer.name}: the machine at {address} does not show the certificate of its fingerprint",
@@ -163,6 +169,7 @@ def recognise(job: Job, node: Newborn, address: str) -> Pending | None:
     Raises:
         OperationError: it is another machine than the one that was meant, or may be.
     """
+    # A wiped node and a machine of somebody else look the same in maintenance mode.
     if node.was_configured:
         raise OperationError(configured_before(node.peer.name, address), REINSTALL)
     if not node.mac:
@@ -230,6 +237,7 @@ class _Arrival:
         if decision.move is BirthMove.WAIT:
             self._gone = True
             return Pending(decision.message)
+        # While it installs, a node answers as before; only its reboot shows that it goes on.
         if not self._gone:
             return Pending(f"{decision.address} is still in maintenance mode")
         # It rebooted before it kept the configuration.

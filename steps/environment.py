@@ -86,6 +86,7 @@ def _read(item: Field[Any], environment: Mapping[str, str]) -> Any:  # noqa: ANN
     text = environment.get(name, "")
     if text:
         return _READERS[kind](name, text)
+    # An engine that hands on an unknown value leaves the variable empty.
     if item.default is MISSING:
         raise OperationError(f"{name} is not set in the environment of this step")
     return item.default

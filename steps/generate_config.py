@@ -56,6 +56,7 @@ def machine_config(job: Job) -> str:
     node = inputs.node
     check = f"the patches of {node} and of its role in the stack's configuration"
     config = generated(job, talosctl.gen_machine_config(wanted), check)
+    # The generator accepts patches that the node's own parser refuses.
     verdict = job.call(talosctl.validate(config))
     if not verdict.ok:
         raise OperationError(f"Talos refuses the machine config of {node}: {words(verdict)}", check)
@@ -71,6 +72,7 @@ def generated(job: Job, invocation: Invocation, check: str = "") -> str:
     result = job.call(invocation)
     if not result.ok:
         raise OperationError(f"could not {invocation.description}: {words(result)}", check)
+    # An empty config would be accepted by the engine and fail only on the machine.
     if not result.stdout.strip():
         raise OperationError(f"could not {invocation.description}: talosctl printed nothing")
     return result.stdout

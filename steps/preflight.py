@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from steps.job import Job
     from steps.machine_record import WantedMachine
 
+# A machine without power costs the whole limit of a look.
 _SIDE_BY_SIDE = 16  # machines that are looked at side by side: a silent one takes seconds
 _CHECK = (
     "power, console and cabling of the machines that do not answer, and that their addresses are right; "
@@ -84,12 +85,15 @@ class Inspection:
         Raises:
             OperationError: with every machine that does not fit.
         """
+        # What has answered once is not asked again: it may be the one that reboots by itself.
         left = [machine for machine in self._wanted if machine.name not in self._records]
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
             found = dict(zip([machine.name for machine in left], pool.map(self._examine, left), strict=True))
         self._records |= {name: item for name, item in found.items() if isinstance(item, MachineRecord)}
         misfits = [item.reason for item in found.values() if isinstance(item, Misfit)]
+        # Two entries of the stack file may lead to one machine, through its two addresses.
         misfits += twins(self._records)
+        # All of them in one message: a person walks to the machines once.
         if misfits:
             raise OperationError("; ".join(misfits), _FIT)
         pending = [f"{name}: {item.answer}" for name, item in found.items() if isinstance(item, Pending)]
@@ -127,6 +131,7 @@ class Inspection:
 
     def _taken(self, machine: WantedMachine, address: str, record: MachineRecord) -> str:
         """Return why a machine in maintenance mode may not become this node, or an empty text."""
+        # A person has named it, so its being empty is what is expected.
         if machine.name in self._reinstall:
             return ""
         known = self._known.get(machine.name)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clients.talos.talosctl import ApplyMode
     from steps.job import Job
 
+# Control planes stay in booting until etcd is healthy, and a joining one waits for the others.
 UP = frozenset({"booting", "running"})  # stages in which a node works with its configuration
 QUORUM_CHECK = "`talosctl etcd members` and `talosctl service etcd` on every control plane"
 _MODES: dict[str, ApplyMode] = {"no-reboot": "no-reboot", "staged": "staged", "auto": "auto"}
@@ -46,6 +47,7 @@ def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> bool:
     if mode != "no-reboot":  # that mode is refused by Talos itself
         job.wait(f"{peer.name} to say its role", _node_check(peer), lambda: keep_role(job, peer, cluster))
     has_rebooted = False
+    # Tried without a reboot first: Talos alone knows which fields of this release need one.
     result = send(job, peer, "staged" if mode == "staged" else "no-reboot")
     if not result.ok:
         needs = f"{peer.name}: this change needs a reboot: {', '.join(changed_fields(result.stderr))}"
@@ -55,6 +57,7 @@ def change(job: Job, peer: Peer, cluster: Talosconfig, apply_mode: str) -> bool:
                 "talos.applyMode in the stack's configuration: 'auto' reboots one node at a time, "
                 "'staged' keeps the change for the next reboot",
             )
+        # Named before it happens: whoever watches learns which field costs a reboot.
         job.say(needs)
         with alone(job, cluster.ca):
             has_rebooted = change_with_reboot(job, peer, cluster)
@@ -109,6 +112,7 @@ def change_with_reboot(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
     Returns whether it has rebooted after all.
     """
     what = f"{peer.name} to be ready for a reboot"
+    # Which boot it is must be known before, or a fast reboot could not be told from none.
     before = job.wait(what, _node_check(peer), lambda: working(job, peer))
     others = tuple(Peer(address, address) for address in cluster.nodes if address != peer.address)
     is_control_plane = peer.address in cluster.nodes
@@ -129,8 +133,10 @@ def spare(job: Job, peer: Peer, others: tuple[Peer, ...]) -> Done[bool] | Pendin
     """Return whether etcd runs, once it can do without this control plane for a while."""
     findings = [examine(job, job.access(other)) for other in others]
     own = examine(job, job.access(peer))
+    # Before the bootstrap there is no quorum to keep.
     if {finding.evidence for finding in (own, *findings)} == {Evidence.EMPTY}:
         return Done(value=False)
+    # The config is a guess; the list of a healthy member, if there is one, replaces it.
     members = len(others) + 1
     for finding, candidate in zip((own, *findings), (peer, *others), strict=True):
         if finding.evidence is Evidence.MEMBER:
@@ -194,6 +200,7 @@ def alone(job: Job, ca: str) -> Iterator[None]:
     identity = hashlib.sha256(ca.encode()).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"talos-cluster-{os.getuid()}-{identity}.lock"
     try:
+        # O_NOFOLLOW: in a folder that everybody may write to, somebody could have put a link there.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise OperationError(f"cannot open the lock {path}: {error.strerror}", "who made that file") from None

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from clients.talos.talosconfig import Talosconfig
     from steps.job import Job
 
+# Long enough for a node that reboots; an unplugged one must not hold up the destroy of the others.
 PATIENCE = 60.0  # seconds that a silent node is given before it counts as gone
+# A node that is only restarting its API is gone for one look, not for three.
 LOOKS = 3  # looks in a row that must not find our node, before it counts as gone
 _GONE = frozenset({State.SILENT, State.MAINTENANCE, State.STRANGER})
 
@@ -49,6 +51,7 @@ def plan(*, is_member: bool, members: int, healthy_others: int) -> Plan:
     """
     if not is_member:
         return Plan(graceful=healthy_others > 0)
+    # etcd refuses to remove its last member, and nobody is left to ask.
     if members <= 1:
         return Plan(graceful=False)
     majority = members // 2 + 1
@@ -89,6 +92,7 @@ def leave(job: Job, peer: Peer, cluster: Talosconfig) -> None:
             return Done(None) if absences >= LOOKS else Pending(str(sight))
         if absences:
             job.say(f"{peer.name} came back without having been reset")
+        # It went away and came back as ours: the reset did not happen and is sent again.
         sent, absences = sent and not absences, 0
         if sent:
             return Pending(str(sight))
@@ -113,6 +117,7 @@ def _present(job: Job, peer: Peer, cluster: Talosconfig) -> bool:
         present = job.wait(f"{peer.name} to answer", "", probe, PATIENCE)
     except OperationError:
         present = False
+    # Wiping what may belong to somebody else is the one mistake that nothing repairs.
     if last[0].state in {State.FOREIGN, State.CLOCK, State.STRANGER}:
         raise OperationError(
             f"{peer.name} is not reset: {last[0]}",
@@ -137,6 +142,7 @@ def ready_to_leave(job: Job, peer: Peer, cluster: Talosconfig) -> Done[Plan] | P
         return Pending(str(own))
     if own.evidence is Evidence.EMPTY:
         return Done(plan(is_member=False, members=0, healthy_others=len(healthy)))
+    # A healthy member knows the current list; this node may have missed the last change.
     known = known_members(job, job.access((healthy or [peer])[0]))
     if isinstance(known, str):
         return Pending(f"nobody can say how many members etcd has: {known}; {sentence(findings)}")

@@ -33,10 +33,12 @@ def main(arguments: Sequence[str]) -> int:
         print(f"usage: python3 -IS steps STEP, where STEP is one of: {', '.join(STEPS)}", file=sys.stderr)
         return 2
     say: Callable[[str], None] = _printer(())
+    # The engine ends a step with SIGTERM; talosctl must not outlive it and act without a reader.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
         secrets = read_secrets()
+        # From here on every line is redacted, also that of an unexpected error.
         say = _printer(secret_values(secrets.values()))
         result = find_step(arguments[1])(_job(secrets, say))
     except OperationError as error:

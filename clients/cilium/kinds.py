@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 POOLS = "ciliumloadbalancerippools"
 POLICIES = "ciliuml2announcementpolicies"
 AGENTS = "ciliumnodes"
+# A cluster in the middle of an upgrade may serve only the older one.
 POOL_VERSIONS = ("v2", "v2alpha1")
 """API versions of pools, newest first: v2 from Cilium 1.18 on."""
 POLICY_VERSIONS = ("v2alpha1",)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from clients.errors import OperationError
-from clients.kubernetes.kubeconfig import parse_kubeconfig
+from clients.kubernetes.admin_access import parse_kubeconfig
 from clients.talos.process import anonymous_file
 
 if TYPE_CHECKING:
-    from clients.kubernetes.kubeconfig import Kubeconfig
+    from clients.kubernetes.admin_access import Kubeconfig
 
 Object = dict[str, Any]
 

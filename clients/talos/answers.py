@@ -61,6 +61,7 @@ def classify(result: Result) -> Kind:
     text = result.stderr
     if "can't be applied in immediate mode" in text:
         return Kind.NEEDS_REBOOT
+    # Before the codes: gRPC reports a wrong certificate as Unavailable.
     if any(final in text for final in _FINAL_TEXTS):
         return Kind.FINAL
     code = _CODE.search(text)
@@ -86,6 +87,7 @@ def words(result: Result) -> str:
 def changed_fields(stderr: str) -> tuple[str, ...]:
     """Return the names of the fields that a config diff adds or removes, in order, without any value."""
     diff = stderr.split("\ndiff:", 1)[-1].splitlines()
+    # Names only: the values of a machine config are keys and tokens.
     changed = (line for line in diff if not line.startswith(("+++", "---")))
     names = (match[1] for line in changed if (match := _KEY.match(line)))
     return tuple(dict.fromkeys(names))

@@ -51,6 +51,7 @@ def selects(selector: Mapping[str, Any], disk: BlockDevice) -> bool:
     Raises:
         SelectorError: Talos does not support the selector.
     """
+    # Talos leaves out CD-ROMs and loop devices before it looks at the selector.
     if not disk.is_writable or not disk.transport:
         return False
     return all(_fits(key, str(wanted), disk) for key, wanted in selector.items())
@@ -89,6 +90,7 @@ def _unit(unit: str) -> int:
 
 def matches_glob(pattern: str, text: str) -> bool:
     """Return whether a text fits a pattern in which only `*` is special."""
+    # No regular expression: a pattern of a user must not be able to take exponential time.
     first, *rest = pattern.split("*")
     if not rest:
         return pattern == text

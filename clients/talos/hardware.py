@@ -117,6 +117,7 @@ def read_hardware(ask: Ask, run: Run) -> Hardware:
     links = _answer(ask, run, "links")
     identity = _identity(_answer(ask, run, "systeminformation"), links)
     disks = tuple(_disk(item["spec"]) for item in _answer(ask, run, "disks"))
+    # Asked only where there is no disk: containers have none, and a machine without one is an error.
     platform = [] if disks else _answer(ask, run, "platformmetadata")
     is_container = any(item["spec"].get("platform") == _CONTAINER for item in platform)
     cards = tuple(_card(item) for item in links if is_container or _is_physical(item["spec"]))

@@ -67,10 +67,12 @@ class MachineIdentity:
         if self == other:
             return True
         uuids, serials = (self._known_uuid, other._known_uuid), (self._known_serial, other._known_serial)
+        # A network card can be moved to another machine, its firmware cannot.
         if all(uuids) and uuids[0] != uuids[1]:
             return False
         if set(self.macs) & set(other.macs):
             return True
+        # Some vendors ship one UUID for a whole series; only both together are proof.
         return all(uuids) and all(serials) and serials[0] == serials[1]
 
     @property

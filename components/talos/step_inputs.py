@@ -62,6 +62,7 @@ def talosconfig(cluster: Cluster, secrets: pulumi.Input[str]) -> Step:
             talos_version=cluster.versions.talos,
             control_planes=peers(cluster.control_planes),
         ),
+        # Raising the serial is how a person asks for new certificates; nothing else in the inputs changes.
         again=_serial(cluster),
         timeout=OFFLINE,
         secrets={"secrets": secrets},
@@ -122,6 +123,7 @@ def machine(cluster: Cluster, node: Node) -> dict[str, Any]:
         "name": node.name,
         "address": str(node.address),
         "maintenance_address": str(node.maintenance_address or node.address),
+        # A bond that a patch makes does not exist before the config is applied.
         "card": "" if card in made_links(cluster, node) else card,
         "mac": node.interface.mac or "",
         "disk": node.disk or "",
@@ -185,11 +187,13 @@ def nodes(
         inputs=inputs.NodesInputs(
             nodes="\n".join(_line(cluster, node) for node in wanted),
             apply_mode=cluster.talos.apply_mode,
+            # Among the inputs, so that turning it off is an update of this resource and deletes nothing.
             reset_on_destroy="yes" if cluster.talos.reset_on_destroy else "no",
             acknowledge=cluster.talos.acknowledge,
         ),
         update=inputs.NodesInputs.STEP,
         delete=inputs.NodesEndInputs.STEP,
+        # One node after the other, each with the time that a reboot and an install may take.
         timeout=cluster.timeouts.configured * len(wanted),
         secrets={
             "configs": pulumi.Output.json_dumps(dict(machine_configs)),
@@ -202,6 +206,7 @@ def nodes(
 def _line(cluster: Cluster, node: Node) -> str:
     """Return what a preview shows of a node: name, role, address, versions, digest of its plain config."""
     versions = cluster.versions
+    # Of the readable part: a preview must show a change without showing a secret.
     config = digest(machine_config_inputs(cluster, node).environment())
     return f"{node.name} {node.role} {node.address} {versions.talos} {versions.kubernetes} {config}"
 

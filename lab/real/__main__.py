@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.real import make_targets
 from lab.real.admin import ClusterError
-from lab.real.groups import GroupError
+from lab.real.cgroups import GroupError
 from lab.real.host import Unsuitable
 from lab.real.lan_bridge import NetworkError
 from lab.real.node import NodeError

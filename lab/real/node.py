@@ -13,7 +13,7 @@ from lab.real import lan_bridge, packages, stations
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab.real.groups import Groups
+    from lab.real.cgroups import Groups
     from lab.real.real_layout import RealLayout
     from lab.real.stations import RealMachine
 

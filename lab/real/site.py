@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lab.layout import REPOSITORY
 from lab.real import host, images, lan_bridge, packages, rootfs
-from lab.real.groups import Groups
+from lab.real.cgroups import Groups
 from lab.real.node import Nodes
 from lab.real.real_layout import RUNTIME
 from lab.real.stations import CLIENTS, GATEWAY, REGISTRY_PORT

@@ -20,6 +20,7 @@ KEPT = "the nodes are left as they are: talos.resetOnDestroy is off"
 def end(job: Job) -> str:
     """Wipe every node, workers first: draining one needs an API server."""
     inputs = job.inputs(NodesEndInputs)
+    # The last inputs count: a flag that was turned off by an update must not wipe anything.
     if inputs.reset_on_destroy != "yes":
         return KEPT
     cluster = parse_talosconfig(job.secret("talosconfig"))

@@ -109,6 +109,7 @@ def make_plan(state: NodesState) -> list[PlannedMove]:
     Raises:
         OperationError: something must not be done, or not without an acknowledgement; nothing is done then.
     """
+    # Refusals come first: what cannot be done at all needs no acknowledgement.
     refusals = [*_moved(state), *_versions(state), *_quorum(state), *_unreachable(state)]
     if refusals:
         raise OperationError(
@@ -130,10 +131,12 @@ def make_plan(state: NodesState) -> list[PlannedMove]:
 
 def code_of(event: str) -> str:
     """Return the acknowledgement code of an event."""
+    # The text names node, machine and address, so the code is worthless for any other event.
     return hashlib.sha256(event.encode()).hexdigest()[:_DIGITS]
 
 
 def _workers_first(nodes: Iterator[WantedNode]) -> list[WantedNode]:
+    # While control planes stay, there is an API server through which a worker can be drained.
     return sorted(nodes, key=lambda node: (node.role == CONTROL_PLANE, node.name))
 
 
@@ -142,6 +145,7 @@ def _moved(state: NodesState) -> Iterator[str]:
     addresses = {managed.wanted.address: name for name, managed in state.last.items()}
     for name, node in state.wanted.items():
         before = state.last.get(name)
+        # The address is what talosctl reaches: whoever has it would be treated as the new name.
         holder = addresses.get(node.address, name)
         if holder != name:
             yield (
@@ -183,6 +187,7 @@ def _pairs(state: NodesState, kind: str) -> list[tuple[str, str]]:
 def _quorum(state: NodesState) -> Iterator[str]:
     """Yield what would leave etcd without any of its members."""
     before = {name for name, managed in state.last.items() if managed.wanted.role == CONTROL_PLANE}
+    # etcd cannot be handed to control planes that have never been members.
     if before and not before & state.wanted.keys():
         names = ", ".join(sorted(before))
         yield f"  every control plane would leave ({names}): nothing would remain of etcd"
@@ -214,6 +219,7 @@ def _events(state: NodesState) -> Iterator[str]:
 
 def _removals(state: NodesState) -> Iterator[PlannedMove]:
     for node in state.removed():
+        # A dead machine cannot be asked to leave; its Node would stay NotReady for ever.
         if state.seen[node.name].state is not State.OURS:
             yield PlannedMove(NodesMove.FORGET, node)
         else:
@@ -223,6 +229,7 @@ def _removals(state: NodesState) -> Iterator[PlannedMove]:
 def _changes(state: NodesState) -> Iterator[PlannedMove]:
     for node in _workers_first(iter(state.wanted.values())):
         before = state.last.get(node.name)
+        # Without a last result nothing is known, so the config is sent: Talos ignores one that it has.
         same = before and before.wanted.config == node.config
         if not (same and before and before.machine.is_same(state.seen[node.name].machine)):
             yield PlannedMove(NodesMove.CHANGE, node)

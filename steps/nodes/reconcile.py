@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from steps.job import Job
     from steps.nodes.plan import WantedNode
 
+# A node that reboots by itself is back within this time; a dead one should not cost more.
 PATIENCE = 30.0  # seconds that a silent node is given before it counts as down
 
 
@@ -42,6 +43,7 @@ def reconcile(job: Job) -> str:
         wanted, last, seen, frozenset(inputs.acknowledge), wipes=inputs.reset_on_destroy == "yes"
     )
     moves = make_plan(state)
+    # Said before anything happens, so that a person who watches can still stop the run.
     for line in ["the plan for the nodes:", *map(str, moves)] if moves else []:
         job.say(line)
     # At the first run there is no CNI, so no Node is Ready.
@@ -63,6 +65,7 @@ def _look_at_all(
     for name, managed in last.items():
         if name not in wanted:
             found = _look_at(job, cluster, managed.wanted)
+            # A run that was killed after the wipe finds a silent machine, and must not call it dead.
             leaves = found.state is not State.OURS and _began_to_leave(job, name)
             seen[name] = replace(found, is_leaving=leaves)
     return seen

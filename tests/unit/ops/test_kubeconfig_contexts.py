@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from clients.kubernetes.kubeconfig import parse_kubeconfig
+from clients.kubernetes.admin_access import parse_kubeconfig
 from ops.kubeconfig_contexts import KubeconfigFileError, current_context
 
 if TYPE_CHECKING:
