@@ -11,7 +11,7 @@ import yaml
 
 import config
 from model.faults import Faults
-from ops.kubeconfig_contexts import KubeconfigFileError, current_context
+from ops.kubeconfig import KubeconfigFileError, current_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

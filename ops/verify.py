@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clients.errors import OperationError
 from clients.kubernetes.api import Unanswered, open_patient
-from ops import checks, lan_probe, observe
+from ops import lan_probe, observe, verify_checks
 from ops.sources import CannotCheckError
 from ops.table import Row, not_applicable
 
@@ -56,7 +56,7 @@ def verify(cluster: Cluster, credentials: Credentials, runner: TalosctlRunner, s
         CannotCheckError: the API server cannot be asked.
     """
     seen = look(cluster, credentials, runner)
-    rows = list(checks.rows(cluster, seen))
+    rows = list(verify_checks.rows(cluster, seen))
     for reservation in cluster.requested:
         rows.extend(_from_the_lan(cluster, reservation, seen, scope))
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.load_balancer.manifests import l2_policy, pools
-from ops import node_checks, parse_objects
+from ops import parse_objects, verify_node_checks
 from ops.facts import matches
 from ops.table import Row, failed, judged, not_applicable, passed, some
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def rows(cluster: Cluster, seen: Seen) -> Iterator[Row]:
     """Yield a line for everything that the Kubernetes API and Talos can tell."""
-    yield from node_checks.rows(cluster, seen)
+    yield from verify_node_checks.rows(cluster, seen)
     yield kube_proxy(seen)
     yield agents(seen)
     yield operator(seen)

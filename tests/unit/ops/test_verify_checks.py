@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from model.versions import KUBERNETES, TALOS
-from ops import checks, facts, table
+from ops import facts, table, verify_checks
 from ops.facts import Block, EtcdView, KubernetesNode, Lease, Link, Seen, Selector
 from ops.observe import gather
 from ops.table import Row, Verdict
@@ -41,13 +41,13 @@ def seen() -> Seen:
 
 
 def row(cluster: Cluster, seen: Seen, check: str) -> Row:
-    found = [row for row in checks.rows(cluster, seen) if row.check == check]
-    assert len(found) == 1, [row.check for row in checks.rows(cluster, seen)]
+    found = [row for row in verify_checks.rows(cluster, seen) if row.check == check]
+    assert len(found) == 1, [row.check for row in verify_checks.rows(cluster, seen)]
     return found[0]
 
 
 def test_a_healthy_cluster_passes_every_check(cluster: Cluster, seen: Seen) -> None:
-    assert [(row.check, row.verdict.value, row.evidence) for row in checks.rows(cluster, seen)] == [
+    assert [(row.check, row.verdict.value, row.evidence) for row in verify_checks.rows(cluster, seen)] == [
         (
             "Kubernetes API at the endpoint",
             "pass",
@@ -90,7 +90,7 @@ def test_a_cluster_of_other_versions_and_with_other_nodes_does_not_pass(
     versions = {"talos": "v1.13.2", "kubernetes": "v1.36.1"}
     others = tuple(replace(node, name=name) for node, name in zip(seen.nodes[3:], ("w8", "w9"), strict=True))
     strange = replace(others[1], talos="", kubernetes="v1.35.0")
-    found = checks.rows(
+    found = verify_checks.rows(
         make_cluster({"versions": versions}), replace(seen, nodes=(*seen.nodes[:3], others[0], strange))
     )
     assert {row.check: row.evidence for row in found if row.verdict is Verdict.FAIL} == {
@@ -313,4 +313,7 @@ def test_expressions_match_anywhere_unless_they_are_anchored() -> None:
 
 def test_a_block_of_one_address_is_shown_as_one() -> None:
     one = IPv4Address("10.0.50.200")
-    assert checks.ranges((Block(one, one), Block(one, one + 1))) == "10.0.50.200, 10.0.50.200 to 10.0.50.201"
+    assert (
+        verify_checks.ranges((Block(one, one), Block(one, one + 1)))
+        == "10.0.50.200, 10.0.50.200 to 10.0.50.201"
+    )

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from clients.kubernetes.admin_access import parse_kubeconfig
-from ops.kubeconfig_contexts import KubeconfigFileError, current_context
+from ops.kubeconfig import KubeconfigFileError, current_context
 
 if TYPE_CHECKING:
     from pathlib import Path
