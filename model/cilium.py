@@ -14,6 +14,7 @@ def parse_kube_proxy_replacement(value: object) -> bool | str:
     Raises:
         ValueError: on any other value.
     """
+    # By type, not by value: to Python 1 equals True, and the chart would get a number.
     if isinstance(value, bool) or value == "strict":
         return value
     raise ValueError("must be true (or strict, as charts before 1.14 called it)")
@@ -21,6 +22,7 @@ def parse_kube_proxy_replacement(value: object) -> bool | str:
 
 KubeProxyReplacement = Annotated[
     Literal["strict"] | bool,
+    # pydantic would report an error for each branch of the union, which reads like two faults.
     PlainValidator(parse_kube_proxy_replacement, json_schema_input_type=Literal["strict", True]),
 ]
 

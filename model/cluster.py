@@ -51,6 +51,7 @@ class Cluster(Model):
         ingress = self.ingress
         if ingress.controller == "none" or ingress.address is None:
             return None
+        # Checked with the ingress already, and the validator of an address takes text alone.
         return Reservation.model_construct(
             namespace=ingress.namespace, name=ingress.service_name, address=ingress.address
         )
@@ -79,5 +80,7 @@ class Cluster(Model):
             return self.load_balancer.interfaces
         if self.lan.tagged:
             return (f"^{self.lan.link}$",)
+        # An untagged LAN is on the nodes' own cards, whose names differ from machine to machine.
         names = {node.interface.name for node in self.announcing_nodes if node.interface.name}
+        # A dot in the name of a link, as in eno1.50, would otherwise match any character.
         return tuple("^" + name.replace(".", r"\.") + "$" for name in sorted(names))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ROOT = "homelab:cluster"
 
 _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# YAML's words for booleans: in quotes they are text, which strict mode does not convert.
 _QUOTED_BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off"})
 
 
@@ -30,6 +31,7 @@ def explain(error: ValidationError, model: type[Model], document: object) -> Ite
         model: The model that was validated; its keys are offered for misspelled ones.
         document: What was validated; only names of nodes are taken from it, for the paths.
     """
+    # The address of a page about pydantic helps nobody who edits a stack file.
     details = error.errors(include_url=False)
     for detail in details:
         if detail["type"] == "too_short" and _has_faulty_entry(detail, details):
@@ -49,6 +51,7 @@ def path_of(location: Sequence[int | str], document: object) -> str:
 
 def closest(word: str, known: Sequence[str]) -> str:
     """Return `; did you mean …?` for a word close to a known one, else nothing."""
+    # Most slips are of case, which a comparison of letters would count as differences.
     by_lower = {name.lower(): name for name in known}
     matches = get_close_matches(word.lower(), by_lower, n=1)
     return f"; did you mean {by_lower[matches[0]]}?" if matches else ""
@@ -78,6 +81,7 @@ def _keys(model: type[Model], location: Sequence[int | str]) -> list[str]:
     """Return the keys that the mapping at `location` may have."""
     for part in location:
         field = next((f for f in model.model_fields.values() if f.alias == part), None)
+        # An index into a list is no field: the model stays that of the list's entries.
         if field is not None:
             (model,) = _models(field.annotation)
     return [str(field.alias) for field in model.model_fields.values()]
@@ -124,6 +128,7 @@ def _said(text: str) -> Callable[[ErrorDetails, type[Model]], str]:
     return message
 
 
+# pydantic's own words speak of Python's types, which a stack file does not have.
 _MESSAGES: dict[str, Callable[[ErrorDetails, type[Model]], str]] = {
     "missing": _said("set this key"),
     "extra_forbidden": _unknown_key,

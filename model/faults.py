@@ -24,6 +24,7 @@ class Fault:
     def __str__(self) -> str:
         """The line a person reads; what a key of the user holds cannot break it."""
         text = f"{self.path}: {self.message}"
+        # A key may hold a line break, or an escape sequence of the terminal.
         return "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -35,5 +36,6 @@ class Faults(Exception):  # noqa: N818 - a collection of faults, not a single er
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
+        # Two rules may say the same of one value; a person repairs it once.
         self.lines = tuple(dict.fromkeys(str(fault) for fault in faults))
         super().__init__("\n".join(self.lines))

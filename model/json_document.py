@@ -39,6 +39,7 @@ def json_document(text: str) -> object:
         if deepest <= _DEEPEST:
             return document
         message = _too_deep()
+    # Without its cause: the parser's error carries the document, which may hold secrets.
     raise Faults([Fault(ROOT, message)]) from None
 
 
@@ -52,12 +53,14 @@ def unusable_numbers(document: object) -> Iterator[Fault]:
         place = path_of(path, document)
         if isinstance(value, int) and not -_INT64 <= value < _INT64:
             yield Fault(place, "is a number beyond 64 bits")
+        # Python's parser takes NaN and Infinity, which are no JSON.
         if isinstance(value, float) and not math.isfinite(value):
             yield Fault(place, "is not a finite number")
 
 
 def entries(document: object) -> Iterator[Entry]:
     """Yield every value of the document with its path, parents first, down to one level too deep."""
+    # A list instead of recursion: whether the depth is harmless is only found out here.
     waiting: list[Entry] = [((), document)]
     while waiting:
         path, value = waiting.pop()

@@ -91,6 +91,7 @@ class LoadBalancer(Model):
     @property
     def lease_requests(self) -> int:
         """Lease renewals per second of one node that holds the leases of all expected Services."""
+        # Exact, because an error in the last digit of a float would be rounded up to a whole request.
         return ceil(self.expected_services / Fraction(self.leases.renew_deadline).limit_denominator(1000))
 
     @property
@@ -101,4 +102,5 @@ class LoadBalancer(Model):
         what the agent asks anyhow; never less than 20 per second, 40 in a burst.
         """
         qps = self.lease_requests + _OTHER_REQUESTS
+        # A burst of twice the rate is the ratio of Cilium's own defaults.
         return ClientRateLimit(qps=max(qps, _LEAST.qps), burst=max(2 * qps, _LEAST.burst))

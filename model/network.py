@@ -45,12 +45,14 @@ class Network(Model):
     )
     pod_cidr: Network4 = Field(
         default="10.244.0.0/16",
+        # pydantic checks no default otherwise, and the text would never become a network.
         validate_default=True,
         description="Addresses of pods, cut into one range of nodeMask per node.",
     )
     node_mask: int = Field(default=24, ge=16, le=28, description="Prefix length of each node's pod range.")
     service_cidr: Network4 = Field(
         default="10.96.0.0/12",
+        # As above: a default that is not checked stays text.
         validate_default=True,
         description="Cluster addresses of Services; the tenth is the cluster DNS.",
     )

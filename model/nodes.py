@@ -52,6 +52,7 @@ class Node(Model):
     @property
     def given_labels(self) -> dict[str, str]:
         """The labels that the node gets by itself, as far as the config tells."""
+        # Talos gives this label an empty value; a selector for `true` would match no node.
         role = {"node-role.kubernetes.io/control-plane": ""} if self.is_control_plane else {}
         return {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux", **role}
 
@@ -63,6 +64,7 @@ class Node(Model):
 
 def announcers(nodes: Iterable[Node], selector: Mapping[str, str] | None) -> tuple[Node, ...]:
     """Return the nodes an L2 policy selects, by name; by default workers, or all if there are none."""
+    # Nodes that only change places in the stack file must not show up as a change.
     ordered = sorted(nodes, key=lambda node: node.name)
     if selector is not None:
         return tuple(node for node in ordered if selector.items() <= node.all_labels.items())

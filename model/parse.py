@@ -43,8 +43,10 @@ def read_cluster(text: str) -> Cluster:
         Faults: with every fault that can be told; a rule is asked if the parts it needs have their shape.
     """
     document = json_document(text)
+    # pydantic takes such numbers, and Go would refuse them only on the node.
     faults: list[Fault] = list(unusable_numbers(document))
     try:
+        # From the text: in strict mode pydantic makes tuples of lists only where it reads JSON itself.
         cluster = Cluster.model_validate_json(text)
     except ValidationError as error:
         # Rules run on the sound parts all the same, so that a person sees every fault in one go.
@@ -93,6 +95,7 @@ def sound_parts(document: dict[str, Any]) -> dict[str, Any]:
     if isinstance(listed, list):
         nodes = [_sound(Node, entry) for entry in listed]
         parts["nodes"] = tuple(node for node in nodes if node is not None)
+        # With one node missing, rules that count or compare all nodes would find faults that are none.
         if nodes and None not in nodes:
             parts["all_nodes"] = parts["nodes"]
     return parts
@@ -100,6 +103,7 @@ def sound_parts(document: dict[str, Any]) -> dict[str, Any]:
 
 def _sound(model: Any, value: object) -> Any:  # noqa: ANN401 - one of several models
     try:
+        # Through JSON again, where strict mode allows a list for a tuple.
         return model.model_validate_json(json.dumps(value))
     except ValidationError:
         return None

@@ -21,7 +21,9 @@ _TOKEN = re.compile(
 )
 _ANY = 1000
 """RE2 repeats nothing more often than this, repetitions inside repetitions multiplied."""
+# The matcher calls itself for each group, and Python's stack is shallow.
 _DEEPEST = 20
+# It bounds the time of a check; names of links are too short to need more.
 _LONGEST = 200
 
 Token = tuple[str, str]
@@ -143,6 +145,7 @@ def _parsed(tokens: list[Token]) -> tuple[tuple[_Atom, ...], ...]:
 
 
 def _bounds(quantifier: str) -> Repeat:
+    # Names of links have 15 characters: so many repetitions are as good as unlimited.
     known = {"*": (0, _ANY), "+": (1, _ANY), "?": (0, 1)}
     if quantifier[0] in known:
         return known[quantifier[0]]
@@ -180,6 +183,7 @@ def _repeated(atom: _Atom, name: str, starts: frozenset[int]) -> frozenset[int]:
         before = starts
         starts = _once(atom, name, starts)
         grown = reached | starts if count >= atom.least else reached
+        # Where one more repetition gains nothing, no later one does.
         if not starts or (count > atom.least and (grown == reached or starts == before)):
             return grown
         reached = grown

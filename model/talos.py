@@ -23,6 +23,7 @@ class Talos(Model):
         default=None,
         description="Image Factory schematic id (64 hex digits); default: the installer without extensions.",
     )
+    # A control plane that reboots is missing in etcd for minutes: never without being asked for.
     apply_mode: Literal["no-reboot", "staged", "auto"] = Field(
         default="no-reboot",
         description="no-reboot refuses a change that needs a reboot; auto reboots, one node at a time.",

@@ -41,9 +41,11 @@ def parse_network(value: object) -> IPv4Network:
     if ":" in value:
         raise ValueError("must be an IPv4 network: this program builds IPv4 clusters")
     address, prefix = value.split("/")
+    # Python also takes a netmask after the slash, which Talos and Cilium do not.
     if not re.fullmatch(r"[0-9]|[12][0-9]|3[0-2]", prefix):
         raise ValueError(f"{_shown(value)} needs a prefix length between 0 and 32 after the slash")
     try:
+        # Not strict, so that the message can offer the network that was meant.
         network = IPv4Network((address, int(prefix)), strict=False)
     except ValueError:
         raise ValueError(f"{_shown(value)} is not an IPv4 network") from None
@@ -92,6 +94,7 @@ def parse_duration(value: object) -> float:
 
 def format_duration(seconds: float) -> str:
     """Return the duration as the stack file writes it, in the largest unit that divides it."""
+    # Rounded, because a float holds 0.2 seconds only nearly.
     milliseconds = round(seconds * 1000)
     unit = next(unit for unit, size in _MILLISECONDS.items() if milliseconds % size == 0)
     return f"{milliseconds // _MILLISECONDS[unit]}{unit}"
@@ -108,6 +111,7 @@ def spelled(pattern: str, expected: str, *repairs: Callable[[str], str]) -> Plai
     whole = re.compile(pattern)
 
     def check(value: object) -> str:
+        # `match` with `$` would let a line break at the end pass.
         if isinstance(value, str) and whole.fullmatch(value):
             return value
         repaired = value if isinstance(value, str) else ""
@@ -182,6 +186,7 @@ VlanId = Annotated[int, Field(ge=1, le=4094)]
 LinkName = Annotated[
     str,
     spelled(
+        # The kernel keeps a name in 16 bytes, with a zero at the end.
         "[A-Za-z0-9][-_.A-Za-z0-9]{0,14}",
         "the kernel's name of a link: at most 15 letters, digits, dots, dashes or underscores",
     ),

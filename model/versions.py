@@ -36,6 +36,7 @@ LOCAL_TRAFFIC_POLICY_SINCE = (1, 20, 2)
 
 def release(version: str) -> tuple[int, ...]:
     """Return the numbers of `v1.13.0` or `1.20.2`."""
+    # Compared as text, 1.9 would be newer than 1.20.
     return tuple(int(part) for part in version.removeprefix("v").split("."))
 
 

@@ -95,6 +95,7 @@ def static_addresses_from_dhcp(cluster: Cluster) -> Iterator[str]:
     """A static address inside the DHCP range needs a reservation."""
     dhcp = cluster.network.dhcp_range
     for claim in of_nodes(cluster.nodes):
+        # The address in maintenance mode is meant to come from DHCP.
         static = not claim.path.endswith(".maintenanceAddress")
         if static and dhcp is not None and dhcp.start <= claim.address <= dhcp.stop:
             yield (
@@ -151,6 +152,7 @@ def secrets_in_plain_text(cluster: Cluster) -> Iterator[str]:
         for place, value in entries(tree):
             if place and place[-1] in _SECRET_KEYS and isinstance(value, str) and value:
                 where = ".".join(map(str, (path, *place)))
+                # As a fault, because keys of a patch may hold characters that break the line.
                 yield str(Fault(where, "is a secret in plain text, which every preview and the state show"))
 
 

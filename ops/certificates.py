@@ -114,6 +114,7 @@ def _moment(digits: str) -> datetime:
 def remaining(check: str, end: datetime, now: datetime) -> Row:
     """Return how many days are left; less than 30 is a failure, while there is time to renew."""
     left = end - now
+    # Asked first: of an expired one the days left would be negative.
     if left <= timedelta():
         return failed(check, f"expired on {end:%Y-%m-%d}", RENEWAL)
     if left < WARNING:

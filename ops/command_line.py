@@ -147,6 +147,7 @@ def _credential(parser: argparse.ArgumentParser, name: str) -> None:
         "--output", type=Path, metavar="FILE", help="a file for it alone (default: merged into your own)"
     )
     run = partial(_run_credential, name)
+    # The place is read from these too, though this command has no such options.
     parser.set_defaults(run=run, config=None, kubeconfig=None, talosconfig=None, json=False)
 
 
@@ -154,6 +155,7 @@ def _run_credential(name: str, options: argparse.Namespace) -> int:
     text = sources.stack_outputs(_place(options), sources.run_pulumi).get(name, "")
     if not text:
         raise CannotCheckError(f"stack {options.stack} has no {name} yet; `pulumi up` makes it")
+    # The user's own file holds other clusters too, so it is merged, never replaced.
     variable, default, merge = _FILES[name]
     if options.output is None:
         print(credential_files.save(credential_files.own_file(os.environ, variable, default), text, merge))

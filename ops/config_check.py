@@ -76,6 +76,7 @@ def check(file: Path) -> Checked:
         section = sources.section(file)
     except sources.CannotCheckError as error:
         return Checked(file=str(file), unreadable=str(error))
+    # Before the model, which would only complain about a mapping where it expects a value.
     encrypted = list(encrypted_values(section))
     if encrypted:
         return Checked(file=str(file), faults=tuple(map(str, encrypted)))
@@ -95,6 +96,7 @@ def encrypted_values(section: object) -> Iterator[Fault]:
 
 def status(found: Sequence[Checked]) -> int:
     """Return 2 if a file could not be checked, else 1 if one has faults, else 0."""
+    # First: a file that could not be read may hold faults that nobody has seen.
     if any(one.unreadable for one in found):
         return CANNOT_CHECK
     return SOME_FAIL if any(one.faults for one in found) else ALL_PASS

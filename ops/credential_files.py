@@ -27,6 +27,7 @@ def merged_kubeconfig(there: str, new: str) -> str:
     """
     document, added = _mapping(there, "kubeconfig"), _mapping(new, "kubeconfig")
     for plural in _NAMED_LISTS:
+        # The new entries win: a cluster built again under its old name has another CA.
         fresh = {entry["name"]: entry for entry in added.get(plural) or []}
         kept = [entry for entry in document.get(plural) or [] if entry.get("name") not in fresh]
         document[plural] = [*kept, *fresh.values()]
@@ -60,6 +61,7 @@ def _mapping(text: str, what: str) -> dict[str, Any]:
 
 
 def _text(document: Mapping[str, Any]) -> str:
+    # PyYAML would fold long lines; certificates stay on one, as kubectl writes them.
     return yaml.safe_dump(dict(document), sort_keys=False, width=10_000)
 
 
@@ -77,6 +79,7 @@ def save(path: Path, text: str, merge: Callable[[str, str], str] | None = None) 
     """
     try:
         there = path.read_text(encoding="utf-8") if merge and path.exists() else ""
+        # The mode is for a new folder; that of an existing one is its owner's choice.
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(path, merge(there, text) if merge and there else text)
     except (OSError, UnicodeDecodeError) as error:
@@ -92,8 +95,10 @@ def _replace(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+        # A private key belongs to its owner alone, whatever the file it replaces allowed.
         Path(name).chmod(PRIVATE)
         Path(name).replace(path)
+    # Also after Ctrl-C: the copy holds a private key.
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()

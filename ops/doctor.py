@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 def doctor(place: Place, pulumi: sources.PulumiRunner, talosctl: Talosctl, now: datetime) -> Iterator[Row]:
     """Yield a line for everything looked at; what needs something that is missing says so."""
+    # Needs neither config nor cluster, so it helps even where all that follows fails.
     yield from workstation.tools()
     try:
         cluster = sources.cluster(place)
@@ -48,6 +49,7 @@ def _credentials(place: Place, pulumi: sources.PulumiRunner) -> tuple[Credential
     except CannotCheckError as error:
         return Credentials(), failed(check, str(error))
     missing = [name for name in ("kubeconfig", "talosconfig") if not getattr(found, name)]
+    # Not a fault: credentials exist only after the first `pulumi up`.
     if missing:
         return found, not_applicable(check, f"no {' and no '.join(missing)}: before the first `pulumi up`?")
     return found, passed(check, "kubeconfig and talosconfig found")

@@ -25,6 +25,7 @@ class Requirement:
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Tell whether labels meet it; `NotIn` also holds where the label is missing."""
         value = labels.get(self.key)
+        # An operator that is not known selects nothing: a selector that is too wide would hide a fault.
         return {
             "In": value in self.values,
             "NotIn": value not in self.values,
@@ -268,6 +269,7 @@ class Seen:
     @property
     def agents_absent(self) -> str:
         """Why nothing answers on the LAN here: no agent has ever registered, although its pods are ready."""
+        # While the rollout is unfinished, agents may still come.
         if self.agents or self.agent_lacks:
             return ""
         return "no Cilium agent really runs here (its pods are ready, but none has registered a CiliumNode)"

@@ -60,6 +60,7 @@ def _chosen(document: dict[str, Any]) -> dict[str, Any]:
     name = document.get("current-context")
     if not contexts:
         return {}
+    # kubectl would ask localhost then; with a single context there is no doubt what is meant.
     if not name and len(contexts) == 1:
         return _named(document, "contexts", "context", None)
     if not name:
@@ -86,6 +87,7 @@ def _list(document: dict[str, Any], plural: str) -> list[Any]:
 def _with_content(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     result = {key: value[key] for key in _KEPT if isinstance(value.get(key), str)}
     for key, data in _AS_DATA.items():
+        # A certificate in the file wins over one that it names, as in client-go.
         if key in value and data not in result:
             result[data] = _content(folder / str(value[key]), encode=data != "token")
     return result
@@ -96,4 +98,5 @@ def _content(path: Path, *, encode: bool) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise KubeconfigFileError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+    # Editors end a file with a line break, which a token in an HTTP header must not have.
     return base64.b64encode(content).decode() if encode else content.decode("utf-8", "replace").strip()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
 PATIENCE = 3.0  # seconds for a connection, an HTTP answer and each ARP reply
+# One lost packet must not look like a silent node.
 ARP_TRIES = 3
 _ETH_P_ARP = 0x0806
 _SIOCGIFADDR, _SIOCGIFHWADDR = 0x8915, 0x8927
@@ -129,6 +130,7 @@ def _replies(wire: socket.socket, address: IPv4Address) -> list[str]:
     found: list[str] = []
     end = time.monotonic() + PATIENCE / ARP_TRIES
     while (left := end - time.monotonic()) > 0:
+        # Only what is left: other traffic in the LAN would otherwise prolong the wait without end.
         wire.settimeout(left)
         try:
             frame = wire.recv(2048)
@@ -149,6 +151,7 @@ def arp_request(interface: Interface, address: IPv4Address) -> bytes:
 
 def sender_of_reply(frame: bytes, address: IPv4Address) -> str:
     """Return the MAC address out of a reply for this address, empty for any other frame."""
+    # Anybody in the LAN may send a frame that is cut short.
     if len(frame) < _HEADER + _ARP_PACKET.size:
         return ""
     *_, operation, mac, sender, _target_mac, _target = _ARP_PACKET.unpack_from(frame, _HEADER)

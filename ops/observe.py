@@ -27,6 +27,7 @@ _APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
 _CORE = f"/api/v1/namespaces/{NAMESPACE}"
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
 _PATIENCE = 30.0  # seconds for one question to one node
+# Each question starts a talosctl: more at once would compete for this machine's processors.
 _PARALLEL = 16
 
 
@@ -131,6 +132,7 @@ def links(
 
 def _resources(access: talosctl.Access, kind: str, runner: TalosctlRunner) -> list[Object]:
     result = runner(talosctl.get(access, kind), _PATIENCE)
+    # Links that cannot be read are unknown; an empty list would look like a node without links.
     if not result.ok:
         raise OperationError(f"{access.name}: {words(result)}")
     try:

@@ -102,6 +102,7 @@ def policy(item: Object) -> Policy:
 def field_entries(item: Object) -> tuple[FieldEntry, ...]:
     """Return who holds fields of an object, its status aside."""
     entries = enumerate(item["metadata"].get("managedFields") or ())
+    # Cilium writes the status of pools and policies, and that makes it no owner.
     return tuple(
         FieldEntry(index, entry["manager"]) for index, entry in entries if not entry.get("subresource")
     )
@@ -141,6 +142,7 @@ def _ready_endpoints(slices: Sequence[Object], namespace: str, name: str) -> Ite
         ):
             continue
         for end in item.get("endpoints") or ():
+            # The Kubernetes API says that an endpoint without this condition counts as ready.
             if (end.get("conditions") or {}).get("ready", True):
                 yield end
 
@@ -171,6 +173,7 @@ def lease(name: str, item: Object | None, server_date: str) -> Lease:
 def links(link_items: Sequence[Object], address_items: Sequence[Object]) -> tuple[Link, ...]:
     """Return the links of a node out of Talos' resources `links` and `addresses`."""
     found: dict[str, list[IPv4Interface]] = {item["metadata"]["id"]: [] for item in link_items}
+    # Drivers that do not report a state leave it at unknown, and such a link may work.
     up = {
         item["metadata"]["id"]: item["spec"].get("operationalState") in {"up", "unknown"}
         for item in link_items

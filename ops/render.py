@@ -63,6 +63,7 @@ def chart_source(cluster: Cluster) -> Manifest:
         CannotCheckError: the chart is a local path, which Flux cannot fetch.
     """
     chart = cluster.cilium.chart
+    # A path of this machine means nothing to Flux in the cluster.
     if chart.path is not None:
         raise CannotCheckError(
             "cilium.chart.path is a file of this machine; Flux needs cilium.chart.repository"
@@ -70,6 +71,7 @@ def chart_source(cluster: Cluster) -> Manifest:
     if is_oci(chart):
         spec: Manifest = {
             "interval": INTERVAL,
+            # Flux wants the chart's name in the address; people write it with or without.
             "url": f"{chart.repository.removesuffix('/').removesuffix('/cilium')}/cilium",
             "ref": {"tag": cluster.versions.cilium},
             # Without it Flux would unpack the first layer of the artifact, which is not the chart's archive.

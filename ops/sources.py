@@ -91,6 +91,7 @@ def _document(path: Path) -> object:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CannotCheckError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+    # PyYAML raises ValueError for a date that no calendar has.
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         raise CannotCheckError(f"{path} is no YAML") from None
 
@@ -105,11 +106,13 @@ def section(path: Path) -> Any:  # noqa: ANN401 - any JSON, the model checks it
     found = document.get("config") if isinstance(document, dict) else None
     if not isinstance(found, dict) or "homelab:cluster" not in found:
         raise CannotCheckError(f"{path} has no config for homelab:cluster")
+    # As it stands there: the model is what judges it, so that all faults come together.
     return found["homelab:cluster"]
 
 
 def as_engine_json(value: object) -> str:
     """Return the value as Pulumi hands it to the program; what JSON does not know, as text."""
+    # YAML has dates, which JSON does not know; Pulumi hands them on as text.
     return json.dumps(value, default=str)
 
 

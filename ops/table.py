@@ -69,12 +69,14 @@ def judged(check: str, lacks: str, evidence: str, advice: str = "") -> Row:
 
 def exit_status(rows: Iterable[Row]) -> int:
     """Return 1 if a check failed, else 0; what is not applicable does not count."""
+    # What cannot be asked is no failure, or a stack without a talosconfig could never pass.
     return SOME_FAIL if any(row.verdict is Verdict.FAIL for row in rows) else ALL_PASS
 
 
 def as_text(rows: Sequence[Row]) -> str:
     """Return the table for a terminal; advice stands on a line of its own."""
     width = max((len(row.check) for row in rows), default=0)
+    # As wide as verdict and check together, so that advice stands under the evidence.
     indent = " " * (width + 8)
     lines = []
     for row in rows:

@@ -72,6 +72,7 @@ def _from_the_lan(cluster: Cluster, reservation: Reservation, seen: Seen, scope:
         reason = reason or "its Service has no TCP port, or does not exist"
         yield not_applicable(f"{address} answers from here", reason)
         return
+    # ARP first: without an answer to it no connection can open.
     yield lan_probe.arp(address, cluster.lan.cidr)
     for port in ports:
         yield lan_probe.tcp(address, port)

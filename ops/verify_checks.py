@@ -66,6 +66,7 @@ def replacement(seen: Seen) -> Row:
     """The agents are told to replace kube-proxy; one that cannot does not start."""
     check = "kube-proxy replacement on"
     value = seen.settings.get("kube-proxy-replacement")
+    # A ConfigMap holds text alone, so the chart's boolean is a word here.
     if value != "true":
         shown = "has no kube-proxy-replacement" if value is None else f"has kube-proxy-replacement={value!r}"
         return failed(check, f"ConfigMap cilium-config {shown}", "Helm value kubeProxyReplacement: true")
@@ -81,6 +82,7 @@ def pool_rows(cluster: Cluster, seen: Seen) -> Iterator[Row]:
     for manifest in pools(cluster):
         wanted = parse_objects.pool(manifest)
         check = f"pool {wanted.name}"
+        # Taken out, so that what is left over are pools which the config does not name.
         found = there.pop(wanted.name, None)
         if found is None:
             owner = (
@@ -116,6 +118,7 @@ def policy(cluster: Cluster, seen: Seen) -> Row:
         return failed(check, "; ".join(found.faults), "`kubectl get l2announcement -o yaml`")
     if not found.load_balancer_ips:
         return failed(check, f"{name} has no loadBalancerIPs: true", "it announces no LoadBalancer address")
+    # By the labels in the cluster: somebody may have changed them since the config was applied.
     selected = sorted(node.name for node in seen.nodes if found.nodes.matches(node.labels))
     return judged(
         check,
@@ -182,6 +185,7 @@ def lan_address(cluster: Cluster, name: str, seen: Seen) -> Row:
             check, seen.links_unknown or "no talosconfig was given, so Talos cannot be asked"
         )
     inside = [link for link in links if link.inside(cluster.lan.cidr)]
+    # Cilium answers on links that match: an address on any other one does not help.
     matched = [link for link in inside if matches(cluster.interfaces, link.name)]
     if matched:
         return judged(check, _down(matched), "; ".join(_placed(link) for link in matched))

@@ -60,6 +60,7 @@ def _version(tool: Tool, path: str) -> Row:
     try:
         done = subprocess.run(
             [path, *tool.arguments],
+            # A tool that asks something would wait for an answer that nobody gives.
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -80,7 +81,9 @@ def nodes(cluster: Cluster, credentials: Credentials) -> Iterator[Row]:
     try:
         ca = certificates.talos_ca(credentials.talosconfig) if credentials.talosconfig else ""
     except certificates.UnreadableError:
+        # An unreadable talosconfig has a line of its own already; nodes are looked at all the same.
         ca = ""
+    # Side by side, because a machine that is off takes the whole limit of a look.
     everyone = (*cluster.control_planes, *cluster.workers)
     with ThreadPoolExecutor(_PARALLEL) as pool:
         for node, sights in zip(everyone, pool.map(lambda node: _sights(node, ca), everyone), strict=True):
@@ -88,6 +91,7 @@ def nodes(cluster: Cluster, credentials: Credentials) -> Iterator[Row]:
 
 
 def _sights(node: Node, ca: str) -> list[Sight]:
+    # A node may have one address in both modes; it is asked once.
     addresses = dict.fromkeys([str(node.address), str(node.maintenance_address or node.address)])
     return [look(address, ca) for address in addresses]
 

@@ -138,7 +138,7 @@ def made_links(cluster: Cluster, node: Node) -> frozenset[str]:
     return frozenset(
         str(patch.get("name"))
         for patch in (*patches.all, *role, *node.patches)
-        if patch.get("kind") not in {None, "LinkConfig", "EthernetConfig", "DHCPv4Config", "DHCPv6Config"}
+        if patch.get("kind") not in (None, "LinkConfig", "EthernetConfig", "DHCPv4Config", "DHCPv6Config")
     )
 
 

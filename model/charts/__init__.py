@@ -16,5 +16,6 @@ if TYPE_CHECKING:
 def chart_keys(minor: Minor) -> frozenset[str]:
     """Return the keys of a minor of the chart; nothing if it is not known."""
     path = Path(__file__).with_name(f"cilium-{written(minor)}.txt")
+    # A minor without a list is a fault of the support matrix; failing here would hide all other faults.
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return frozenset(line for line in lines if not line.startswith("#"))

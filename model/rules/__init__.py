@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     Rule = Callable[..., Iterable[Fault]]
 
+# Ranges and machines come first: faults further down are often consequences of theirs.
 RULES: tuple[Rule, ...] = (
     *cluster_ranges.RULES,
     *machines.RULES,
@@ -69,6 +70,7 @@ def broken_rules(parts: Mapping[str, Any]) -> Iterator[Fault]:
 
 def asked(rule: Rule, parts: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield the faults of one rule, none if a part that it needs is missing."""
+    # By name, so that each rule says itself what it needs and no list beside it can disagree.
     wanted = signature(rule).parameters
     needed = {name for name, parameter in wanted.items() if parameter.default is Parameter.empty}
     if needed <= parts.keys():

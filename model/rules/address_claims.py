@@ -56,6 +56,7 @@ def of_nodes(nodes: Iterable[Node]) -> tuple[Claim, ...]:
 def of_routers(network: Network, lan: Lan) -> tuple[Claim, ...]:
     """Return the gateways of the node network and of the LAN; they may be the same."""
     claims = [Claim("network.gateway", "the gateway of the nodes", network.gateway)]
+    # One router for both networks is one claim: it must not collide with itself.
     if lan.gateway is not None and lan.gateway != network.gateway:
         claims.append(Claim("lan.gateway", "the gateway of the LAN", lan.gateway))
     return tuple(claims)
@@ -80,6 +81,7 @@ def of_services(load_balancer: LoadBalancer, ingress: Ingress) -> tuple[Claim, .
     ]
     # Without a controller the address is an ordinary one of the pool.
     if ingress.controller != "none" and ingress.address is not None:
+        # In front, because a fault about a repeated address blames the later claim.
         claims.insert(
             0, Claim("ingress.address", f"{ingress.namespace}/{ingress.service_name}", ingress.address)
         )

@@ -23,6 +23,7 @@ def values_are_known_to_the_chart(cilium: Cilium, versions: Versions) -> Iterato
         return  # the support matrix has a fault of its own for such a release
     # Most slips are of case: `hostport` for `hostPort`.
     spelled = {key.lower(): key for key in known}
+    # Only the top level: further down are maps with keys of the user's own, such as annotations.
     for key in cilium.values:
         if key not in known:
             near = get_close_matches(key.lower(), spelled, n=1)

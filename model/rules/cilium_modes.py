@@ -53,6 +53,7 @@ def direct_return_has_a_way(cilium: Cilium) -> Iterator[Fault]:
     """The agent exits with direct server return inside VXLAN, the default tunnel."""
     mode = value_at(cilium, "loadBalancer.mode")
     geneve = value_at(cilium, "loadBalancer.dsrDispatch") == "geneve"
+    # Geneve carries the address of the Service in an option of its header; VXLAN has no options.
     if mode in ("dsr", "hybrid") and cilium.routing_mode == "tunnel" and not geneve:
         yield Fault(
             "cilium.values.loadBalancer.mode",
@@ -78,6 +79,7 @@ def bbr_has_bpf_host_routing(cilium: Cilium) -> Iterator[Fault]:
 
 def gateways_have_a_proxy(cilium: Cilium) -> Iterator[Fault]:
     """Gateways are served by Envoy, which l7Proxy starts."""
+    # Left out it is on: only an explicit false keeps Envoy away.
     if cilium.gateway_api.enabled and value_at(cilium, "l7Proxy") is False:
         yield Fault("cilium.values.l7Proxy", "false leaves no Gateway: set it to true (cilium.gatewayApi)")
 

@@ -18,6 +18,7 @@ _TALOS = "Talos mounts and restricts this, other values stop the agent"
 _LEASES = "computed from loadBalancer.leases and loadBalancer.expectedServices"
 _ANNOUNCE = "LoadBalancer addresses would not be announced"
 
+# Most follow from another key: set in two places, they would contradict each other sooner or later.
 OWNED_VALUES = {
     "kubeProxyReplacement": "there is no kube-proxy; see cilium.kubeProxyReplacement",
     "k8sServiceHost": _KUBEPRISM,
@@ -119,6 +120,7 @@ def default_deny_spares_the_system(cilium: Cilium) -> Iterator[Fault]:
 def chart_path_is_relative(cilium: Cilium) -> Iterator[Fault]:
     """A path of one machine would differ on every other one."""
     path = cilium.chart.path
+    # `..` leaves the project, and a checkout on another machine does not bring along what is there.
     if path is not None and (not path or path.startswith(("/", "~")) or ".." in path.split("/")):
         yield Fault("cilium.chart.path", "must be a path inside the project, for example charts/cilium")
 

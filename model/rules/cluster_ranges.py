@@ -21,7 +21,9 @@ _FAMILIAR = (IPv4Network("10.244.0.0/16"), IPv4Network("10.96.0.0/12"))
 _PRIVATE = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 _NOT_FOR_HOSTS = (IPv4Network("0.0.0.0/8"), IPv4Network("169.254.0.0/16"), IPv4Network("224.0.0.0/3"))
 _LARGEST_SERVICE_PREFIX = 12
+# A /29 has eight addresses, and so no tenth for the cluster DNS.
 _SMALLEST_SERVICE_PREFIX = 28
+# A /30 has room for a gateway and one node, and for nothing else.
 _SMALLEST_HOST_PREFIX = 29
 
 
@@ -71,6 +73,7 @@ def ranges_are_large_enough(network: Network, lan: Lan) -> Iterator[Fault]:
 
 def pod_range_holds_nodes(network: Network, nodes: tuple[Node, ...]) -> Iterator[Fault]:
     """Each node takes a range of nodeMask out of podCidr."""
+    # Where no node has its shape yet, the range must still hold one.
     count = max(1, len(nodes))
     # Each doubling of the nodes takes one more bit between the two prefixes.
     needed = network.node_mask - (count - 1).bit_length()

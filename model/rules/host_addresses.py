@@ -35,6 +35,7 @@ def endpoint_host_can_answer(
 ) -> Iterator[Fault]:
     """A host written in numbers is an address of a control plane or of a load balancer."""
     host = endpoint.host
+    # By its characters 10.0.0.300 is a DNS name, but no resolver answers for it.
     if host is None or not _NUMBERS.fullmatch(host):
         return
     try:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from model.ingress import Ingress
 
 _SUFFIX = "-controller"  # which the chart puts after its full name
+# The API server takes no longer name for a Service.
 _LONGEST = 63
 _ADDRESS = "set ingress.address instead"
 OWNED_VALUES = {

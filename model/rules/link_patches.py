@@ -26,15 +26,16 @@ def links_of_the_program_stay(talos: Talos, nodes: tuple[Node, ...], lan: Lan) -
     """What a link needs to carry the node's addresses is the program's, in whichever patch it stands."""
     owned = _owned(nodes, lan)
     for path, patch in (*placed(talos), *placed_at_nodes(nodes)):
-        fields = owned.get((patch.get("kind"), patch.get("name")))
+        # As text: a patch may hold anything here, also what cannot be a key.
+        fields = owned.get((str(patch.get("kind")), str(patch.get("name"))))
         if fields is not None:
             yield from _changed(path, patch, fields)
             yield from _deleted(path, patch)
 
 
-def _owned(nodes: tuple[Node, ...], lan: Lan) -> Mapping[tuple[object, object], Owned]:
+def _owned(nodes: tuple[Node, ...], lan: Lan) -> Mapping[tuple[str, str], Owned]:
     """Return kind and name of each link of the program, with the values that its fields keep."""
-    owned: dict[tuple[object, object], Owned] = {}
+    owned: dict[tuple[str, str], Owned] = {}
     for node in nodes:
         owned["LinkConfig", node.interface.name or _BY_MAC] = dict(_UP)
         if node.interface.name is None:
@@ -56,6 +57,7 @@ def _changed(path: str, patch: Mapping[str, Any], fields: Owned) -> Iterator[Fau
 
 
 def _deleted(path: str, patch: Mapping[str, Any]) -> Iterator[Fault]:
+    # Talos obeys `$patch` at any depth; at the root it deletes the document, which has a rule of its own.
     for place, value in entries(patch):
         if place and isinstance(value, dict) and "$patch" in value:
             inside = ".".join(map(str, place))

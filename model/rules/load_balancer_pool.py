@@ -23,6 +23,7 @@ def pool_is_inside_lan(load_balancer: LoadBalancer, lan: Lan) -> Iterator[Fault]
             "loadBalancer.cidr",
             f"{pool} is not inside lan.cidr {lan.cidr}: nobody in the LAN would ask for it by ARP",
         )
+        # What the pool touches at the edges of a LAN it is not in would be the same fault again.
         return
     edges = {"network": lan.cidr.network_address, "broadcast": lan.cidr.broadcast_address}
     for kind, address in edges.items():

@@ -107,6 +107,7 @@ def network_card_is_one(nodes: tuple[Node, ...]) -> Iterator[Fault]:
         if node.interface.name == "lo":
             yield Fault(f"{path}.name", "lo is the loopback link: name the network card")
         mac = node.interface.mac
+        # IEEE 802: the lowest bit of the first byte marks an address of a group.
         if mac is not None and (int(mac[:2], 16) & 1 or not mac.strip("0:")):
             yield Fault(f"{path}.mac", f"{mac} is an address of a group or of nobody, not of a network card")
 

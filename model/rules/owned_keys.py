@@ -19,7 +19,9 @@ def contradictions(tree: Mapping[str, object], owned: Mapping[str, str]) -> Iter
     faults: dict[str, str] = {}
     for path, reason in owned.items():
         for leaf in touched:
+            # Both ways: a patch may set a part of what is owned, or delete a mapping that holds it.
             if _within(leaf, path) or _within(path, leaf):
+                # The shorter one is sure to stand in the user's file; the longer may not.
                 faults.setdefault(min(path, leaf, key=len), reason)
     yield from faults.items()
 

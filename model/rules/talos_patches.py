@@ -119,6 +119,7 @@ def _faults(patches: Iterable[Placed]) -> Iterator[Fault]:
 
 def _document(path: str, patch: dict[str, Any]) -> Iterator[Fault]:
     kind = patch.get("kind")
+    # Talos refuses the whole config for a document whose version it does not know.
     if not isinstance(kind, str) or patch.get("apiVersion") != "v1alpha1":
         yield Fault(path, "a Talos document needs both: apiVersion v1alpha1, and its kind")
     elif kind in OWNED_KINDS:
@@ -131,6 +132,7 @@ def _main_config(path: str, patch: dict[str, Any]) -> Iterator[Fault]:
     for key in patch:
         if key not in _TOP_LEVEL:
             yield Fault(f"{path}.{key}", f"unknown key of a machine config{closest(key, _TOP_LEVEL)}")
+    # What is owned is looked for in mappings; anything else would pass unseen.
     for key in ("machine", "cluster"):
         if key in patch and not isinstance(patch[key], dict):
             yield Fault(

@@ -31,6 +31,7 @@ def _supported(
     matrix: Mapping[Minor, tuple[Minor, Minor]],
 ) -> Iterator[Fault]:
     supported = matrix.get(minor(version))
+    # A release that is not listed may work; to refuse it costs less than a cluster upgraded by half.
     if supported is None:
         known = ", ".join(written(known) for known in matrix)
         yield Fault(path, f"{version} is not in the support matrix: this program knows {product} {known}")

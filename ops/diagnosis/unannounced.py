@@ -33,6 +33,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 def unannounced(service: Service, seen: Seen, lan: IPv4Network, cilium: str) -> Iterator[Finding]:
     """Yield why nobody, or the wrong one, may answer for a Service that holds an address."""
     policies = [p for p in seen.policies if p.load_balancer_ips and p.services.matches(service.selectable)]
+    # Without a policy no node competes, so that every later question would be about nothing.
     if not policies:
         yield no_policy(service, seen)
         return
@@ -85,6 +86,7 @@ def without_backend(service: Service, candidates: list[KubernetesNode], cilium: 
     if not service.backend_addresses:
         yield Finding("no pod behind it is ready", "its selector and the pods' readiness")
         return
+    # With policy Cluster any node passes traffic on, so it does not matter where the pods run.
     if not service.local:
         return
     if release(cilium) < LOCAL_TRAFFIC_POLICY_SINCE:

@@ -64,6 +64,7 @@ def unusable_pool(service: Service, seen: Seen) -> Finding | None:
 def wanted_pools(service: Service, seen: Seen) -> list[Pool]:
     """Return the pools with the addresses it requests; if it requests none, those whose selector matches."""
     if service.requested:
+        # A requested address can only come from a pool that holds it, whatever else the pool is for.
         return [p for p in seen.pools if any(p.holds(address) for address in service.requested)]
     return [p for p in seen.pools if p.selector.matches(service.selectable)]
 
@@ -101,6 +102,7 @@ def _clash(service: Service, holder: Service, address: IPv4Address) -> Finding |
         )
     reason = sharing.clash(service, holder)
     if not reason:
+        # They may share it, so something else withholds the address.
         return None
     return Finding(
         f"it cannot share {address} with {holder.key}: {reason}", "see docs/load-balancer.md, sharing"
