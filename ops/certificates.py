@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from clients.errors import OperationError
-from clients.kubernetes.admin_access import parse_kubeconfig
+from clients.kubernetes.connection import parse_kubeconfig
 from ops.table import Row, failed, not_applicable, passed
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from clients.errors import OperationError
-from clients.kubernetes.admin_access import parse_kubeconfig
+from clients.kubernetes.connection import parse_kubeconfig
 from clients.talos.process import anonymous_file
 
 if TYPE_CHECKING:
-    from clients.kubernetes.admin_access import Kubeconfig
+    from clients.kubernetes.connection import Kubeconfig
 
 Object = dict[str, Any]
 

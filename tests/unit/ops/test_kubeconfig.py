@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from clients.kubernetes.admin_access import parse_kubeconfig
+from clients.kubernetes.connection import parse_kubeconfig
 from ops.kubeconfig import KubeconfigFileError, current_context
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from clients.errors import OperationError
-from clients.kubernetes.admin_access import Kubeconfig, parse_kubeconfig
+from clients.kubernetes.connection import Kubeconfig, parse_kubeconfig
 from clients.talos.talosconfig import Talosconfig, parse_talosconfig, with_addresses
 from tests.unit.steps.steps_job import CA, TALOSCONFIG
 
